@@ -1,0 +1,237 @@
+"""What the survey app remembers: studies, comparisons, raters, trials and votes.
+
+A trial here is one comparison shown to one rater; it has nothing to do with clinical trials.
+"""
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from generation.models import Arm, Batch, Image
+from survey_site.querysets import ComparisonQuerySet, StudyQuerySet, TrialQuerySet, VoteQuerySet
+
+DEFAULT_QUESTION = "Which image is more realistic, and more aligned to the description?"
+
+
+def default_plan() -> dict[str, object]:
+    """Return the analysis plan of a new study: the paper's thresholds, in per cent."""
+    return {"thresholds": [50, 60, 70, 80]}
+
+
+def new_secret() -> str:
+    """Draw the key from which a study derives what must be unpredictable and repeatable."""
+    return secrets.token_hex(32)
+
+
+def new_order_key() -> int:
+    """Draw the key of one rater's own order of comparisons."""
+    return secrets.randbits(62)
+
+
+class Study(models.Model):
+    """A question, the arms to compare, batches, an analysis plan, a status."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        OPEN = "open", "Open"
+        PAUSED = "paused", "Paused"
+        CLOSED = "closed", "Closed"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="studies")
+    title = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=60, unique=True)
+    question = models.CharField(max_length=300, default=DEFAULT_QUESTION)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    arms = models.ManyToManyField(Arm, related_name="studies")
+    batches = models.ManyToManyField(Batch, related_name="studies")
+    votes_wanted = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Votes wanted per comparison. Empty: every rater may see every comparison.",
+    )
+    plan = models.JSONField(default=default_plan, help_text="The analysis plan; frozen when the study opens.")
+    opens_when_ready = models.BooleanField(default=False, help_text="Open by itself when all images are there.")
+    secret = models.CharField(max_length=64, default=new_secret, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    opened_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    objects = StudyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        verbose_name_plural = "studies"
+        constraints = (
+            models.CheckConstraint(
+                name="study_closed_iff_dated", condition=Q(status="closed") ^ Q(closed_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="study_draft_iff_never_opened", condition=Q(status="draft") ^ Q(opened_at__isnull=False)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Comparison(models.Model):
+    """Two images of one class and seed from two arms, and the only counters in the house."""
+
+    class Kind(models.TextChoices):
+        NORMAL = "normal", "Normal"
+        GOLD = "gold", "Gold"
+        IDENTICAL = "identical", "Identical"
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="comparisons")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.NORMAL)
+    position = models.PositiveIntegerField(
+        help_text="0, 1, 2, ... within the study and kind; raters' orders permute it."
+    )
+    pair_id = models.CharField(max_length=100, help_text="The pair's name in exports.")
+    image_a = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="comparisons_as_a")
+    image_b = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="comparisons_as_b")
+    votes_wanted = models.PositiveIntegerField(null=True)
+    votes_max = models.PositiveIntegerField(
+        null=True, help_text="Late votes count up to here; past it they are refused."
+    )
+    # Changed only in the transaction that writes the trial or vote; `recount` proves them.
+    n_votes = models.PositiveIntegerField(default=0, help_text="Normal trials that have a vote.")
+    n_open = models.PositiveIntegerField(default=0, help_text="Normal trials that may still get one.")
+    n_a_left = models.PositiveIntegerField(
+        default=0, help_text="Of those two together: shown with image a on the left."
+    )
+    n_a_right = models.PositiveIntegerField(default=0)
+
+    objects = ComparisonQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("study", "kind", "position")
+        constraints = (
+            models.UniqueConstraint(name="one_comparison_a_position", fields=("study", "kind", "position")),
+            models.UniqueConstraint(name="one_comparison_a_pair_id", fields=("study", "pair_id")),
+            models.UniqueConstraint(
+                name="one_comparison_of_two_images", fields=("study", "kind", "image_a", "image_b")
+            ),
+            models.CheckConstraint(
+                name="comparison_sides_add_up",
+                condition=Q(n_votes=F("n_a_left") + F("n_a_right") - F("n_open")),
+            ),
+            models.CheckConstraint(
+                name="comparison_votes_bounded", condition=Q(votes_max__isnull=True) | Q(n_votes__lte=F("votes_max"))
+            ),
+        )
+        indexes = (
+            models.Index("study", "kind", F("n_votes") + F("n_open"), "position", name="comparisons_by_load"),
+            models.Index(name="comparisons_with_leases", fields=("study",), condition=Q(n_open__gt=0)),
+        )
+
+    def __str__(self) -> str:
+        return self.pair_id
+
+
+class Rater(models.Model):
+    """An anonymous person in one study."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="raters")
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    external_id = models.CharField(max_length=100, blank=True, help_text="The rater's name in an imported vote table.")
+    order_key = models.BigIntegerField(default=new_order_key, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("study", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                name="one_rater_an_external_id", fields=("study", "external_id"), condition=~Q(external_id="")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.external_id or str(self.code)
+
+
+class Trial(models.Model):
+    """One comparison shown to one rater. Its sides never change; later marks are a longer lease and `lapsed_at`."""
+
+    class Kind(models.TextChoices):
+        NORMAL = "normal", "Normal"
+        GOLD = "gold", "Gold"
+        REPEAT = "repeat", "Repeat"
+        PRACTICE = "practice", "Practice"
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    rater = models.ForeignKey(Rater, on_delete=models.CASCADE, related_name="trials")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="trials")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.NORMAL)
+    repeat_no = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveIntegerField(help_text="0, 1, 2, ... in this rater's sequence.")
+    swapped = models.BooleanField(help_text="True: image b stands on the left.")
+    leased_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    lapsed_at = models.DateTimeField(null=True)
+
+    objects = TrialQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("rater", "position")
+        constraints = (
+            models.UniqueConstraint(name="one_trial_of_a_kind", fields=("rater", "comparison", "kind", "repeat_no")),
+            models.UniqueConstraint(name="one_trial_a_position", fields=("rater", "position")),
+        )
+
+    def __str__(self) -> str:
+        return str(self.code)
+
+    @property
+    def left_image(self) -> Image:
+        """Return the image on the rater's left."""
+        return self.comparison.image_b if self.swapped else self.comparison.image_a
+
+    @property
+    def right_image(self) -> Image:
+        """Return the image on the rater's right."""
+        return self.comparison.image_a if self.swapped else self.comparison.image_b
+
+
+class Vote(models.Model):
+    """The one answer to a trial. Append-only: taking back is a later vote that names the one it replaces."""
+
+    class Choice(models.TextChoices):
+        LEFT = "left", "Left"
+        RIGHT = "right", "Right"
+        SAME = "same", "Same"
+
+    class Outcome(models.TextChoices):
+        A = "a", "Image a"
+        B = "b", "Image b"
+        TIE = "tie", "Tie"
+
+    trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="votes")
+    question = models.SlugField(max_length=30, default="preference")
+    choice = models.CharField(max_length=5, choices=Choice)
+    response_ms = models.PositiveIntegerField(
+        null=True, help_text="From both images painted to the press; empty without JavaScript."
+    )
+    key = models.UUIDField(unique=True, null=True, help_text="The sender's idempotency key.")
+    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = VoteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(
+                name="one_first_vote_a_trial",
+                fields=("trial", "question"),
+                condition=Q(replaces__isnull=True),
+            ),
+            models.CheckConstraint(name="vote_choice_is_known", condition=Q(choice__in=("left", "right", "same"))),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.trial_id}: {self.choice}"

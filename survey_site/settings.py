@@ -1,0 +1,182 @@
+"""Settings of one installation. Defaults run on a laptop; production names its secrets in the environment.
+
+Every variable read here stands in .env.example. A value that cannot be used stops the start with one sentence.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env_flag(name: str, *, default: bool) -> bool:
+    """Read a yes/no variable; anything but 0/1/true/false/yes/no stops the start."""
+    text = os.environ.get(name, "").strip().lower()
+    if text in {"", "1", "true", "yes", "0", "false", "no"}:
+        return default if not text else text in {"1", "true", "yes"}
+    raise ImproperlyConfigured(f"{name} is {text!r}; set it to 1 or 0.")
+
+
+def env_seconds(name: str, *, default: int) -> int:
+    """Read a positive whole number of seconds."""
+    text = os.environ.get(name, str(default))
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    raise ImproperlyConfigured(f"{name} is {text!r}; set it to a positive whole number of seconds.")
+
+
+def writable_folder(path: Path) -> Path:
+    """Create a folder if need be, and stop the start with a sentence where that is not allowed."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"Cannot create {path} ({error.strerror}). "
+            "Make its parent writable, or set TWINSEED_VAR to a folder of yours."
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise ImproperlyConfigured(
+            f"No write permission in {path}. Change its owner, or set TWINSEED_VAR to a folder of yours."
+        )
+    return path
+
+
+def stored_secret(path: Path) -> str:
+    """Return the secret in `path`, drawn at the first start and kept from then on."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+VAR_DIR = writable_folder(Path(os.environ.get("TWINSEED_VAR", BASE_DIR / "var")))
+
+DEBUG = env_flag("DJANGO_DEBUG", default=False)
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or stored_secret(VAR_DIR / "secret_key")
+ALLOWED_HOSTS = os.environ.get("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("DJANGO_TRUSTED_ORIGINS", "").split(",") if origin]
+SECURE_COOKIES = env_flag("DJANGO_SECURE_COOKIES", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SECURE_REFERRER_POLICY = "same-origin"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "analysis.apps.AnalysisConfig",
+    "generation.apps.GenerationConfig",
+    "survey_site.apps.SurveyConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "survey_site.urls"
+WSGI_APPLICATION = "survey_site.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- database: SQLite unless DATABASE_URL names another ---
+DATABASES = {"default": dj_database_url.config(default=f"sqlite:///{VAR_DIR / 'twinseed.sqlite3'}", conn_max_age=60)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        # FULL: an acknowledged vote survives a power cut.
+        # IMMEDIATE: a writer waits at the start, never deadlocks midway.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "studies"
+LOGOUT_REDIRECT_URL = "home"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- files: static ones from the package, stimuli and checkpoints under var/ ---
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = VAR_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_TEMP_DIR = writable_folder(VAR_DIR / "uploads")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+
+# --- Celery: the file-system broker unless TWINSEED_BROKER names Redis or RabbitMQ ---
+CELERY_BROKER_URL = os.environ.get("TWINSEED_BROKER", "filesystem://")
+if CELERY_BROKER_URL == "filesystem://":
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(writable_folder(VAR_DIR / "broker" / "queue")),
+        "data_folder_out": str(VAR_DIR / "broker" / "queue"),
+        "control_folder": str(writable_folder(VAR_DIR / "broker" / "control")),
+    }
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+
+# A chunk whose worker has been silent for this long is taken by another one.
+CHUNK_LEASE_SECONDS = env_seconds("TWINSEED_CHUNK_LEASE", default=60)
+# How often lost chunks are looked for, and studies that wait for their images.
+SWEEP_SECONDS = env_seconds("TWINSEED_SWEEP", default=5)
+CELERY_BEAT_SCHEDULE = {
+    "sweep-chunks": {"task": "generation.tasks.sweep_chunks", "schedule": SWEEP_SECONDS},
+    "open-ready-studies": {"task": "survey_site.tasks.open_ready_studies", "schedule": SWEEP_SECONDS},
+}
+# Absent: torch decides. Part of what makes two runs byte-equal, so it is recorded with every batch.
+TORCH_THREADS = int(os.environ.get("TWINSEED_TORCH_THREADS", "0")) or None
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("TWINSEED_LOG_LEVEL", "INFO")},
+}
