@@ -9,6 +9,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils import timezone
 
 from generation.models import Arm, Batch, Image
@@ -77,6 +78,16 @@ class Study(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def rating_path(self) -> str:
+        """Return the path that raters are sent to."""
+        return reverse("rate", args=[self.slug])
+
+    @property
+    def thresholds(self) -> tuple[int, ...]:
+        """Return the thresholds of the preference table, in per cent."""
+        return tuple(self.plan["thresholds"])
+
 
 class Comparison(models.Model):
     """Two images of one class and seed from two arms, and the only counters in the house."""
@@ -131,6 +142,11 @@ class Comparison(models.Model):
 
     def __str__(self) -> str:
         return self.pair_id
+
+    @property
+    def class_label(self) -> str:
+        """Return the text shown above the two images."""
+        return self.image_a.batch.label_of(self.image_a.class_index)
 
 
 class Rater(models.Model):

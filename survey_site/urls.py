@@ -1,5 +1,28 @@
 """The site's table of contents."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from survey_site.views import home, results, studies
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("sign-in/", LoginView.as_view(), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+    # --- researchers: studies and their results ---
+    path("studies/", studies.index, name="studies"),
+    path("studies/new/", studies.create, name="study-create"),
+    path("studies/<slug:slug>/", studies.page, name="study"),
+    path("studies/<slug:slug>/open/", studies.set_status, {"act": "open"}, name="study-open"),
+    path("studies/<slug:slug>/pause/", studies.set_status, {"act": "pause"}, name="study-pause"),
+    path("studies/<slug:slug>/close/", studies.set_status, {"act": "close"}, name="study-close"),
+    path("studies/<slug:slug>/results/", results.page, name="results"),
+    path("studies/<slug:slug>/results.json", results.as_json, name="results-json"),
+    path("studies/<slug:slug>/results.csv", results.as_csv, name="results-csv"),
+    path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
+    # --- researchers: batches ---
+    # --- raters ---
+    # --- API ---
+]
