@@ -21,12 +21,12 @@ def env_flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} is {text!r}; set it to 1 or 0.")
 
 
-def env_seconds(name: str, *, default: int) -> int:
-    """Read a positive whole number of seconds."""
+def env_number(name: str, *, default: int, least: int = 0) -> int:
+    """Read a whole number that is at least `least`."""
     text = os.environ.get(name, str(default))
-    if text.isdigit() and int(text) > 0:
+    if text.isdigit() and int(text) >= least:
         return int(text)
-    raise ImproperlyConfigured(f"{name} is {text!r}; set it to a positive whole number of seconds.")
+    raise ImproperlyConfigured(f"{name} is {text!r}; set it to a whole number of at least {least}.")
 
 
 def writable_folder(path: Path) -> Path:
@@ -164,15 +164,15 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # A chunk whose worker has been silent for this long is taken by another one.
-CHUNK_LEASE_SECONDS = env_seconds("TWINSEED_CHUNK_LEASE", default=60)
+CHUNK_LEASE_SECONDS = env_number("TWINSEED_CHUNK_LEASE", default=60, least=1)
 # How often lost chunks are looked for, and studies that wait for their images.
-SWEEP_SECONDS = env_seconds("TWINSEED_SWEEP", default=5)
+SWEEP_SECONDS = env_number("TWINSEED_SWEEP", default=5, least=1)
 CELERY_BEAT_SCHEDULE = {
     "sweep-chunks": {"task": "generation.tasks.sweep_chunks", "schedule": SWEEP_SECONDS},
     "open-ready-studies": {"task": "survey_site.tasks.open_ready_studies", "schedule": SWEEP_SECONDS},
 }
 # Absent: torch decides. Part of what makes two runs byte-equal, so it is recorded with every batch.
-TORCH_THREADS = int(os.environ.get("TWINSEED_TORCH_THREADS", "0")) or None
+TORCH_THREADS = env_number("TWINSEED_TORCH_THREADS", default=0) or None
 
 LOGGING = {
     "version": 1,
