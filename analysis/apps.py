@@ -1,9 +1,8 @@
-"""The analysis app's registration: it has no rows, only numbers."""
+"""Analysis as a Django app, so that the project can list it. It has no models."""
 
 from django.apps import AppConfig
 
 
 class AnalysisConfig(AppConfig):
-    """Preference statistics."""
-
     name = "analysis"
+    verbose_name = "Analysis"

@@ -1,0 +1,221 @@
+"""Confidence intervals: Wilson for counts, and the two-way clustered variance for anything averaged over votes.
+
+Votes are crossed: every vote belongs to a pair and to a rater, and both leave their mark on it. The variance of a mean
+therefore has a part per pair, a part per rater and, counted twice in those two, the part of the single vote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from analysis.records import Unavailable
+from analysis.votes import Ints, Votes
+
+Floats = npt.NDArray[np.float64]
+Interval = tuple[float, float]
+
+LEVEL = 0.95
+# Scores computed in floats cancel only to rounding; a variance this small beside that of single votes is none.
+ROUNDING = 1e-20
+
+
+def wilson(k: int, n: int) -> Interval:
+    """Wilson's 95 % score interval of a share of k in n, n >= 1 (Wilson 1927, JASA 22:209)."""
+    low, high = stats.binomtest(k, n).proportion_ci(confidence_level=LEVEL, method="wilson")
+    return float(low), float(high)
+
+
+def clopper_pearson(k: int, n: int) -> Interval:
+    """The exact 95 % interval of a share of k in n, n >= 1: holds 0.5 exactly when the binomial test gives p > 0.05."""
+    low, high = stats.binomtest(k, n).proportion_ci(confidence_level=LEVEL, method="exact")
+    return float(low), float(high)
+
+
+def two_sided(t: float, df: float) -> float:
+    """Two-sided p of Student's t with a possibly fractional number of degrees of freedom."""
+    return float(2 * stats.t.sf(abs(t), df))
+
+
+def around(estimate: float, se: float, *, df: float) -> Interval:
+    """The 95 % t interval of an estimate; not clipped, so that it can be checked against other software."""
+    half = float(stats.t.ppf((1 + LEVEL) / 2, df)) * se
+    return estimate - half, estimate + half
+
+
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """How N votes fall into pairs and raters. pair, rater: int64 [N]; clusters without a vote do not count."""
+
+    pair: Ints
+    rater: Ints
+
+    @classmethod
+    def of(cls, votes: Votes) -> Crossed:
+        return cls(pair=np.unique(votes.pair, return_inverse=True)[1].astype(np.int64), rater=votes.rater)
+
+    @property
+    def n_votes(self) -> int:
+        return len(self.pair)
+
+    @cached_property
+    def n_pairs(self) -> int:
+        return int(self.pair.max()) + 1
+
+    @cached_property
+    def n_raters(self) -> int:
+        return int(self.rater.max()) + 1
+
+    def per_pair(self, values: Ints | Floats) -> Floats:
+        """Sums over the votes on each pair, float64 [P]; exact for integers below 2**53."""
+        return _sums(self.pair, values, size=self.n_pairs)
+
+    def per_rater(self, values: Ints | Floats) -> Floats:
+        """Sums over the votes of each rater, float64 [R]."""
+        return _sums(self.rater, values, size=self.n_raters)
+
+
+def _sums(cluster: Ints, values: Ints | Floats, *, size: int) -> Floats:
+    return np.bincount(cluster, weights=values, minlength=size).astype(np.float64, copy=False)
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """A mean over votes with its two-way clustered standard error, tested against `null`.
+
+    var_pair, var_rater, var_vote: variances of the estimate with pairs, raters or votes as independent units.
+    var_cgm = var_pair + var_rater - var_vote; var_used = max(var_cgm, var_pair, var_rater).
+    pairs_effective, raters_effective: Kish's (sum n)^2 / sum n^2. df = max(1, min of these - 1).
+    deff_pair, deff_rater: how many times larger than a vote's variance, i.e. why votes are not independent.
+    p_by_pair_t, p_by_rater_t, p_cgm_t, p_additive_t: the same test with other variances, for comparison.
+    """
+
+    estimate: float
+    null: float
+    n: int
+    pairs: int
+    raters: int
+    var_pair: float
+    var_rater: float
+    var_vote: float
+    var_cgm: float
+    var_used: float
+    raters_effective: float
+    pairs_effective: float
+    df: float
+    deff_pair: float
+    deff_rater: float
+    se: float
+    t: float
+    p: float
+    ci95: Interval
+    p_by_pair_t: float | Unavailable
+    p_by_rater_t: float | Unavailable
+    p_cgm_t: float | Unavailable
+    p_additive_t: float
+
+
+def two_way_ratio(values: Ints, members: Ints, *, crossed: Crossed, null: float) -> TwoWay | Unavailable:
+    """The mean of `values` over the votes that are `members`, with both kinds of clustering allowed for.
+
+    values: int64 [N], zero outside the members. members: int64 [N] of 0 and 1, at least one 1. With every vote a
+    member this is a plain mean; otherwise a ratio estimator, e = (value - mean * member) / sum(members).
+    Unavailable `one_pair`, `one_rater` (no second cluster to learn a variance from), `zero_variance`.
+    """
+    held_by_pair, held_by_rater = crossed.per_pair(members), crossed.per_rater(members)
+    if problem := _too_few_clusters(held_by_pair, held_by_rater):
+        return problem
+    total, count = int(values.sum()), int(members.sum())
+    # Integers until here, so that scores which cancel are exactly zero: (count * sum - total * size) / count^2.
+    by_pair = (count * crossed.per_pair(values) - total * held_by_pair) / count**2
+    by_rater = (count * crossed.per_rater(values) - total * held_by_rater) / count**2
+    by_vote = (count * values - total * members) / count**2
+    return _two_way(
+        total / count,
+        null=null,
+        n=count,
+        scores=(by_pair, by_rater, by_vote),
+        held=(held_by_pair, held_by_rater),
+    )
+
+
+def two_way_scores(estimate: float, scores: Floats, *, crossed: Crossed, null: float = 0.0) -> TwoWay | Unavailable:
+    """Any estimate whose error is a sum of one score per vote (float64 [N]), e.g. a regression coefficient."""
+    ones = np.ones(crossed.n_votes)
+    held = crossed.per_pair(ones), crossed.per_rater(ones)
+    if problem := _too_few_clusters(*held):
+        return problem
+    sums = crossed.per_pair(scores), crossed.per_rater(scores), scores
+    return _two_way(estimate, null=null, n=crossed.n_votes, scores=sums, held=held)
+
+
+def clustered_variance(scores: Floats) -> float:
+    """Variance of an estimate whose error is a sum of independent scores, one per cluster (>= 2 of them)."""
+    return float(len(scores) / (len(scores) - 1) * np.square(scores).sum())
+
+
+def effective_number(sizes: Floats) -> float:
+    """Kish's effective number of clusters: how many equally large ones would weigh as these do."""
+    return float(sizes.sum() ** 2 / np.square(sizes).sum())
+
+
+def _too_few_clusters(held_by_pair: Floats, held_by_rater: Floats) -> Unavailable | None:
+    if np.count_nonzero(held_by_rater) < 2:
+        return Unavailable("one_rater", "one rater's votes say nothing about how raters differ; two are needed")
+    if np.count_nonzero(held_by_pair) < 2:
+        return Unavailable("one_pair", "votes on one pair say nothing about how pairs differ; two are needed")
+    return None
+
+
+def _two_way(
+    estimate: float,
+    *,
+    null: float,
+    n: int,
+    scores: tuple[Floats, Floats, Floats],
+    held: tuple[Floats, Floats],
+) -> TwoWay | Unavailable:
+    var_pair, var_rater, var_vote = (clustered_variance(s) for s in scores)
+    var_cgm = var_pair + var_rater - var_vote
+    var_used = max(var_cgm, var_pair, var_rater)
+    if var_used <= ROUNDING * var_vote:
+        return Unavailable("zero_variance", "the same for every pair and every rater: no error to estimate")
+    pairs_effective, raters_effective = (effective_number(sizes) for sizes in held)
+    df = max(1.0, min(pairs_effective, raters_effective) - 1)
+    difference, se = estimate - null, var_used**0.5
+    pairs, raters = len(scores[0]), len(scores[1])
+    return TwoWay(
+        estimate=estimate,
+        null=null,
+        n=n,
+        pairs=pairs,
+        raters=raters,
+        var_pair=var_pair,
+        var_rater=var_rater,
+        var_vote=var_vote,
+        var_cgm=var_cgm,
+        var_used=var_used,
+        raters_effective=raters_effective,
+        pairs_effective=pairs_effective,
+        df=df,
+        deff_pair=var_pair / var_vote,
+        deff_rater=var_rater / var_vote,
+        se=se,
+        t=difference / se,
+        p=two_sided(difference / se, df),
+        ci95=around(estimate, se, df=df),
+        p_by_pair_t=_p(difference, var_pair, df=pairs - 1, floor=ROUNDING * var_vote),
+        p_by_rater_t=_p(difference, var_rater, df=raters - 1, floor=ROUNDING * var_vote),
+        p_cgm_t=_p(difference, var_cgm, df=df, floor=ROUNDING * var_vote),
+        p_additive_t=two_sided(difference / (var_pair + var_rater) ** 0.5, df),
+    )
+
+
+def _p(difference: float, variance: float, *, df: float, floor: float) -> float | Unavailable:
+    if variance <= floor:
+        return Unavailable("zero_variance", "this variance alone is not positive here")
+    return two_sided(difference / variance**0.5, df)

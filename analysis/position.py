@@ -1,0 +1,147 @@
+"""Left and right: do raters lean to a side, and what does the preference look like without that lean?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+
+from analysis.intervals import (
+    Crossed,
+    Interval,
+    TwoWay,
+    around,
+    clustered_variance,
+    two_sided,
+    two_way_scores,
+    wilson,
+)
+from analysis.records import Unavailable
+from analysis.votes import LEFT, RIGHT, SAME, Votes
+
+UNBALANCED = 0.01
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class RaterClustered:
+    """The left share against one half with raters as units, t with R - 1 degrees of freedom (R: who chose a side)."""
+
+    se: float
+    t: float
+    df: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Position:
+    """How often each button was pressed; left_share is of the votes that chose a side."""
+
+    left: int
+    right: int
+    same: int
+    left_share: float
+    wilson95: Interval
+    p_binomial: float
+    clustered_by_rater: RaterClustered | Unavailable
+
+
+def position(votes: Votes) -> Position | Unavailable:
+    """Count the buttons of any log and test left against right; `no_votes`, `no_side_votes`."""
+    if not votes.n_votes:
+        return Unavailable("no_votes", "nobody has voted yet")
+    left, right, same = (int((votes.choice == button).sum()) for button in (LEFT, RIGHT, SAME))
+    if not left + right:
+        return Unavailable("no_side_votes", "every vote is Same, so no side was chosen")
+    return Position(
+        left=left,
+        right=right,
+        same=same,
+        left_share=left / (left + right),
+        wilson95=wilson(left, left + right),
+        p_binomial=float(stats.binomtest(left, left + right).pvalue),
+        clustered_by_rater=_by_rater(votes, left=left, side=left + right),
+    )
+
+
+def _by_rater(votes: Votes, *, left: int, side: int) -> RaterClustered | Unavailable:
+    lefts = np.bincount(votes.rater[votes.choice == LEFT], minlength=votes.n_raters)
+    sides = np.bincount(votes.rater[votes.choice != SAME], minlength=votes.n_raters)
+    if np.count_nonzero(sides) < 2:
+        return Unavailable("one_rater", "only one rater chose a side; two are needed to see how raters differ")
+    # Integers until the last division: raters who all share one lean give exactly zero.
+    scores = (side * lefts - left * sides)[sides > 0] / side**2
+    if not scores.any():
+        return Unavailable("zero_variance", "every rater has the same left share")
+    se, df = clustered_variance(scores) ** 0.5, len(scores) - 1
+    t = (left / side - 0.5) / se
+    return RaterClustered(se=se, t=t, df=df, p=two_sided(t, df))
+
+
+@dataclass(frozen=True)
+class AdjustedNet:
+    """The net preference with the effect of standing left taken out: net + left_effect * (+1 left, -1 right).
+
+    a_left_share: share of the votes whose pair had the first arm on the left, its balance tested by a_left_p_binomial.
+    """
+
+    a_left_share: float = field(metadata={"json": "A_left_share"})
+    a_left_p_binomial: float = field(metadata={"json": "A_left_p_binomial"})
+    net: float
+    net_se: float
+    net_p: float
+    net_ci95: Interval
+    left_effect: float
+    left_effect_se: float
+    left_effect_p: float
+    left_effect_ci95: Interval
+    df: float
+    n: int
+    pairs: int
+    raters: int
+
+    @property
+    def comes_first(self) -> bool:
+        """Sides were unbalanced and mattered, so this figure and not the plain one answers the question."""
+        return self.a_left_p_binomial < UNBALANCED and self.left_effect_p < SIGNIFICANT
+
+
+def two_way_net_position_adjusted(votes: Votes, crossed: Crossed) -> AdjustedNet | Unavailable:
+    """Least squares of +1/0/-1 on a constant and the side of the first arm, two-way clustered errors.
+
+    Unavailable `one_pair`, `one_rater`, `zero_variance`, `position_not_varied` (the first arm always on one side).
+    """
+    side = np.where(votes.left_arm < votes.right_arm, 1.0, -1.0)
+    design = np.stack([np.ones(votes.n_votes), side], axis=1)
+    if abs(side.sum()) == votes.n_votes:
+        return Unavailable("position_not_varied", "the first arm stood on the same side in every vote")
+    inverse = np.linalg.inv(design.T @ design)
+    net, effect = (inverse @ (design.T @ votes.outcome)).tolist()
+    residuals = votes.outcome - net - effect * side
+    scores = (design * residuals[:, None]) @ inverse
+    of_net = two_way_scores(net, scores[:, 0], crossed=crossed)
+    of_effect = two_way_scores(effect, scores[:, 1], crossed=crossed)
+    if isinstance(of_net, Unavailable):
+        return of_net
+    return of_effect if isinstance(of_effect, Unavailable) else _adjusted(of_net, of_effect, first_left=side > 0)
+
+
+def _adjusted(net: TwoWay, effect: TwoWay, *, first_left: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> AdjustedNet:
+    on_left = int(first_left.sum())
+    return AdjustedNet(
+        a_left_share=on_left / net.n,
+        a_left_p_binomial=float(stats.binomtest(on_left, net.n).pvalue),
+        net=net.estimate,
+        net_se=net.se,
+        net_p=net.p,
+        net_ci95=net.ci95,
+        left_effect=effect.estimate,
+        left_effect_se=effect.se,
+        left_effect_p=effect.p,
+        left_effect_ci95=around(effect.estimate, effect.se, df=effect.df),
+        df=net.df,
+        n=net.n,
+        pairs=net.pairs,
+        raters=net.raters,
+    )

@@ -1,0 +1,94 @@
+"""Vote logs as files: one CSV row per vote."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TextIO
+
+from analysis.votes import InvalidVotes, Pair, VoteColumns, Votes
+
+REQUIRED = ("pair_id", "class_label", "rater_id", "left_arm", "choice", "response_ms")
+OPTIONAL = ("right_arm", "group")
+NEVER_EMPTY = ("pair_id", "rater_id", "left_arm", "right_arm", "group")
+
+
+def read_csv(
+    source: str | PathLike[str] | TextIO, *, pairs: Iterable[Pair] = (), arms: Sequence[str] | None = None
+) -> Votes:
+    """Read a vote log from a path or an open text stream.
+
+    Columns `pair_id,class_label,rater_id,left_arm,choice,response_ms` in any order; `right_arm` where there are more
+    than two arms, `group` where pairs share a class and seed; others are ignored. UTF-8, comma separated.
+    Raises InvalidVotes naming the line and the column, OSError where there is no such file.
+    """
+    return Votes.from_rows(read_columns(source), pairs=pairs, arms=arms)
+
+
+def read_columns(source: str | PathLike[str] | TextIO) -> VoteColumns:
+    """Read the columns of a vote log, each cell checked on its own."""
+    try:
+        if isinstance(source, str | PathLike):
+            # utf-8-sig: spreadsheets put a byte-order mark before the first column's name.
+            with Path(source).open(encoding="utf-8-sig", newline="") as stream:
+                return _columns(stream)
+        return _columns(source)
+    except UnicodeDecodeError as error:
+        raise InvalidVotes("not_utf8", f"the file is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except csv.Error as error:
+        raise InvalidVotes("bad_row", f"the file is not a readable CSV: {error}") from error
+
+
+def _columns(stream: TextIO) -> VoteColumns:
+    reader = csv.reader(stream)
+    header = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
+    _check_header(header)
+    numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    lines = [line for line, _ in numbered]
+    for line, row in numbered:
+        if len(row) != len(header):
+            raise InvalidVotes("bad_row", f"line {line}: {len(row)} cells under {len(header)} columns")
+    by_column = zip(*(row for _, row in numbered), strict=True) if numbered else ((),) * len(header)
+    cells: dict[str, Sequence[str]] = dict(zip(header, by_column, strict=True))
+    _refuse_empty_cells(cells, lines)
+    return VoteColumns(
+        pair_id=cells["pair_id"],
+        rater_id=cells["rater_id"],
+        left_arm=cells["left_arm"],
+        choice=cells["choice"],
+        right_arm=cells.get("right_arm"),
+        class_label=cells["class_label"],
+        group=cells.get("group"),
+        response_ms=[_milliseconds(text, line) for text, line in zip(cells["response_ms"], lines, strict=True)],
+        lines=lines,
+    )
+
+
+def _check_header(header: list[str]) -> None:
+    if not header:
+        raise InvalidVotes("no_votes", f"the file is empty; it needs a header {','.join(REQUIRED)} and a row per vote")
+    if missing := [name for name in REQUIRED if name not in header]:
+        raise InvalidVotes("missing_columns", f"line 1: the header lacks {', '.join(missing)}")
+    if twice := [name for name in (*REQUIRED, *OPTIONAL) if header.count(name) > 1]:
+        raise InvalidVotes("bad_row", f"line 1: the column {twice[0]} is there twice")
+
+
+def _refuse_empty_cells(cells: dict[str, Sequence[str]], lines: list[int]) -> None:
+    for name in NEVER_EMPTY:
+        column = cells.get(name, ())
+        if "" in column:
+            raise InvalidVotes("bad_row", f"line {lines[column.index('')]}, column {name}: the cell is empty")
+
+
+def _milliseconds(text: str, line: int) -> int | None:
+    if not text:
+        return None
+    try:
+        value = round(float(text))
+    except (ValueError, OverflowError):
+        value = -1
+    if not 0 <= value < 2**53:
+        raise InvalidVotes("bad_row", f"line {line}, column response_ms: {text!r} is not a number of milliseconds")
+    return value
