@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis import InvalidVotes
+from analysis import InvalidVotes, Report
 from survey_site.models import Study
 from survey_site.results import study_report
 
@@ -36,4 +36,19 @@ class Command(BaseCommand):
         elif options["format"] == "csv":
             self.stdout.write(report.as_csv(), ending="")
         else:
-            self.stdout.write(report.as_text())
+            self.stdout.write(_text(report), ending="")
+
+
+def _text(report: Report) -> str:
+    lines = []
+    for pairing in report.pairings:
+        lines += [
+            pairing.headline,
+            "",
+            "{:>10} {:>14} {:>14} {:>14}".format("threshold", *pairing.arms, "no preference"),
+        ]
+        for row in pairing.threshold_table.rows:
+            cells = " ".join(f"{cell.percent:>12.1f} %" for cell in row.cells)
+            lines.append(f"{row.threshold:>8} % {cells}")
+        lines.append("")
+    return "\n".join(lines)
