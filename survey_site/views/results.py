@@ -31,7 +31,9 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def as_json(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole report as JSON."""
-    return _file(slug, ending="json", write=lambda report: JsonResponse(report.as_json(), json_dumps_params={"indent": 2}))
+    return _file(
+        slug, ending="json", write=lambda report: JsonResponse(report.as_json(), json_dumps_params={"indent": 2})
+    )
 
 
 @login_required
