@@ -176,5 +176,7 @@ def _tail_by_cosines(sizes: Ints, bound: int) -> float:
     for size, times in zip(*np.unique(sizes, return_counts=True), strict=True):
         product *= np.cos(size * angles) ** times
     # On k = (sum + total) / 2 in 0..total this is a discrete Fourier transform of length total + 1.
-    chances = np.fft.fft(product * np.exp(1j * total * angles)).real / (total + 1)
+    # exp(i total w) is written as (-1)^m exp(-i w), which does not lose digits to a large angle.
+    product[1::2] *= -1
+    chances = np.fft.fft(product * np.exp(-1j * angles)).real / (total + 1)
     return max(float(chances[(total + bound) // 2 :].sum()), SMALLEST_FROM_COSINES)

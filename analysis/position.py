@@ -22,6 +22,7 @@ from analysis.votes import LEFT, RIGHT, SAME, Votes
 
 UNBALANCED = 0.01
 SIGNIFICANT = 0.05
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ def two_way_net_position_adjusted(votes: Votes, crossed: Crossed) -> AdjustedNet
         return Unavailable("position_not_varied", "the first arm stood on the same side in every vote")
     inverse = np.linalg.inv(design.T @ design)
     net, effect = (inverse @ (design.T @ votes.outcome)).tolist()
+    # Outcomes are -1, 0 or 1: a residual below 1e-12 is rounding, and would pass for a tiny but real error.
     residuals = votes.outcome - net - effect * side
+    residuals[np.abs(residuals) < ROUNDING] = 0.0
     scores = (design * residuals[:, None]) @ inverse
     of_net = two_way_scores(net, scores[:, 0], crossed=crossed)
     of_effect = two_way_scores(effect, scores[:, 1], crossed=crossed)
