@@ -1,24 +1,92 @@
 """Questions about many rows, each with a name."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
+
+from generation.models import Image
 
 if TYPE_CHECKING:
-    from survey_site.models import Comparison, Study, Trial, Vote
+    from survey_site.models import Comparison, Rater, Study, Trial, Vote
 
 
 class StudyQuerySet(models.QuerySet["Study"]):
     """Questions about studies."""
 
+    def waiting_to_open(self) -> "StudyQuerySet":
+        """Keep the drafts that open by themselves and lack no image."""
+        missing = Image.objects.filter(batch__studies=OuterRef("pk"), arm__studies=OuterRef("pk"), name="")
+        return self.filter(status="draft", opens_when_ready=True).exclude(Exists(missing))
+
 
 class ComparisonQuerySet(models.QuerySet["Comparison"]):
     """Questions about comparisons."""
 
+    def normal(self) -> "ComparisonQuerySet":
+        """Keep the comparisons that the study is about."""
+        return self.filter(kind="normal")
+
+    def under_target(self) -> "ComparisonQuerySet":
+        """Keep those that want more votes than they have or may get from open trials."""
+        return self.filter(Q(votes_wanted__isnull=True) | Q(votes_wanted__gt=F("n_votes") + F("n_open")))
+
+    def unseen_by(self, rater: "Rater") -> "ComparisonQuerySet":
+        """Keep the normal comparisons of the rater's study that never were a trial of this rater."""
+        seen = rater.trials.filter(kind="normal").order_by().values("comparison")
+        return self.normal().filter(study=rater.study_id).exclude(pk__in=seen)
+
+    def unanswered_by(self, rater: "Rater") -> "ComparisonQuerySet":
+        """Keep the normal comparisons of the rater's study that this rater has not voted on."""
+        voted = rater.trials.filter(kind="normal", votes__isnull=False).order_by().values("comparison")
+        return self.normal().filter(study=rater.study_id).exclude(pk__in=voted)
+
+    def least_judged_first(self) -> "ComparisonQuerySet":
+        """Order by votes and open trials together, as the index `comparisons_by_load` does."""
+        return self.order_by(F("n_votes") + F("n_open"), "position")
+
+    def recounted(self) -> "ComparisonQuerySet":
+        """Annotate each counter's true value, `true_<counter>`, from the trials and votes themselves."""
+        normal = Q(trials__kind="normal")
+        voted = normal & Q(trials__votes__isnull=False)
+        is_open = normal & Q(trials__votes__isnull=True, trials__lapsed_at__isnull=True)
+        a_left = Q(trials__swapped=False)
+        return self.annotate(
+            true_n_votes=Count("trials", filter=voted, distinct=True),
+            true_n_open=Count("trials", filter=is_open, distinct=True),
+            true_n_a_left=Count("trials", filter=(voted | is_open) & a_left, distinct=True),
+            true_n_a_right=Count("trials", filter=(voted | is_open) & ~a_left, distinct=True),
+        )
+
+    def miscounted(self) -> "ComparisonQuerySet":
+        """Keep those with a counter that differs from its recount."""
+        return self.recounted().exclude(
+            n_votes=F("true_n_votes"),
+            n_open=F("true_n_open"),
+            n_a_left=F("true_n_a_left"),
+            n_a_right=F("true_n_a_right"),
+        )
+
 
 class TrialQuerySet(models.QuerySet["Trial"]):
     """Questions about trials."""
+
+    def unanswered(self) -> "TrialQuerySet":
+        """Keep the trials without a vote, lapsed or not."""
+        return self.filter(votes__isnull=True)
+
+    def open(self) -> "TrialQuerySet":
+        """Keep the trials that a rater may have on the screen: no vote, not lapsed."""
+        return self.unanswered().filter(lapsed_at__isnull=True)
+
+    def expired_at(self, now: datetime) -> "TrialQuerySet":
+        """Keep the open normal trials whose lease has run out."""
+        return self.open().filter(kind="normal", expires_at__lt=now)
+
+    def with_images(self) -> "TrialQuerySet":
+        """Fetch what a page shows of a trial along with it."""
+        return self.select_related("comparison__image_a__batch", "comparison__image_b")
 
 
 class VoteQuerySet(models.QuerySet["Vote"]):

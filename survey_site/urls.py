@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from survey_site.views import home, results, studies
+from survey_site.api import urls as api
+from survey_site.views import home, rating, results, studies
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -24,5 +25,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
     # --- researchers: batches ---
     # --- raters ---
+    path("rate/<slug:slug>/", rating.welcome, name="rate"),
+    path("rate/<slug:slug>/enter/", rating.enter, name="rate-enter"),
+    path("rate/<slug:slug>/trial/", rating.trial, name="rate-trial"),
+    path("rate/<slug:slug>/trial/<uuid:code>/", rating.vote, name="rate-vote"),
+    path("rate/<slug:slug>/thanks/", rating.thanks, name="rate-thanks"),
+    path("rate/image/<uuid:code>/left.png", rating.image, {"side": "left"}, name="rate-image-left"),
+    path("rate/image/<uuid:code>/right.png", rating.image, {"side": "right"}, name="rate-image-right"),
     # --- API ---
+    path("api/v1/", include(api)),
 ]

@@ -1,0 +1,204 @@
+"""Acts on studies: set one up, open it (which freezes it), pause it, close it."""
+
+import logging
+import random
+import secrets
+from collections.abc import Iterator, Sequence
+from itertools import combinations, pairwise
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from generation.models import Arm, Batch, Image
+from survey_site.models import DEFAULT_QUESTION, Comparison, Study
+
+logger = logging.getLogger(__name__)
+
+# Raters see the slug in their address bar: letters that can be dictated, and nothing of the title, which may name arms.
+SLUG_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+SLUG_LENGTH = 8
+
+
+class StudyNotReady(Exception):
+    """The study cannot take this step; the message says what is missing."""
+
+
+class StudyClosed(Exception):
+    """The study takes no votes."""
+
+
+class StudyPaused(StudyClosed):
+    """The study takes no votes for now."""
+
+
+def create_study(
+    *,
+    owner: User | None,
+    title: str,
+    arms: Sequence[Arm],
+    batches: Sequence[Batch],
+    question: str = DEFAULT_QUESTION,
+    votes_wanted: int | None = None,
+    opens_when_ready: bool = False,
+    slug: str | None = None,
+) -> Study:
+    """Set up a draft. Without a slug it gets one that tells raters nothing."""
+    with transaction.atomic():
+        study = Study.objects.create(
+            owner=owner,
+            title=title,
+            slug=slug or _drawn_slug(),
+            question=question,
+            votes_wanted=votes_wanted,
+            opens_when_ready=opens_when_ready,
+        )
+        study.arms.set(arms)
+        study.batches.set(batches)
+    return study
+
+
+def free_slug(title: str) -> str:
+    """Return the title as a slug that no study has yet; for studies that no rater visits."""
+    base = slugify(title)[:50].strip("-") or "study"
+    taken = set(Study.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    numbers = range(2, len(taken) + 3)
+    return next(slug for slug in (base, *(f"{base}-{number}" for number in numbers)) if slug not in taken)
+
+
+def open_study(study: Study) -> Study:
+    """Let raters in. The first time, build all comparisons, which freezes arms, question and plan.
+
+    Raises `StudyNotReady` when images are missing, arms cannot be told apart, or nothing can be paired.
+    """
+    with transaction.atomic():
+        study = _locked(study)
+        if study.status == Study.Status.CLOSED:
+            raise StudyNotReady("The study is closed for good. Set up a new one to ask more raters.")
+        if study.status == Study.Status.DRAFT:
+            Comparison.objects.bulk_create(_comparisons(study), batch_size=1000)
+            study.opened_at = timezone.now()
+        study.status = Study.Status.OPEN
+        study.save(update_fields=["status", "opened_at"])
+    return study
+
+
+def pause_study(study: Study) -> Study:
+    """Take no votes until the study is opened again."""
+    with transaction.atomic():
+        study = _locked(study)
+        if study.status not in {Study.Status.OPEN, Study.Status.PAUSED}:
+            raise StudyNotReady(f"Only an open study can be paused; this one is {study.get_status_display().lower()}.")
+        study.status = Study.Status.PAUSED
+        study.save(update_fields=["status"])
+    return study
+
+
+def close_study(study: Study) -> Study:
+    """Take no votes any more."""
+    with transaction.atomic():
+        study = _locked(study)
+        if study.status == Study.Status.DRAFT:
+            raise StudyNotReady("A draft has nothing to close: it was never open.")
+        if study.status != Study.Status.CLOSED:
+            study.status, study.closed_at = Study.Status.CLOSED, timezone.now()
+            study.save(update_fields=["status", "closed_at"])
+    return study
+
+
+def open_ready_studies() -> list[Study]:
+    """Open the drafts that were told to open by themselves and have all their images."""
+    opened = []
+    for study in Study.objects.waiting_to_open():
+        try:
+            opened.append(open_study(study))
+        except StudyNotReady as reason:
+            logger.info("Study %s stays a draft: %s", study.slug, reason)
+    return opened
+
+
+def require_open(study: Study) -> None:
+    """Raise `StudyClosed` or `StudyPaused` where the study takes no votes."""
+    if study.status == Study.Status.PAUSED:
+        raise StudyPaused("This study is paused. Please come back later.")
+    if study.status == Study.Status.CLOSED:
+        raise StudyClosed("This study is closed and takes no more answers.")
+    if study.status == Study.Status.DRAFT:
+        raise StudyPaused("This study has not opened yet. Please come back later.")
+
+
+def _locked(study: Study) -> Study:
+    return Study.objects.select_for_update().get(pk=study.pk)
+
+
+def _drawn_slug() -> str:
+    return "".join(secrets.choice(SLUG_LETTERS) for _ in range(SLUG_LENGTH))
+
+
+def _comparisons(study: Study) -> list[Comparison]:
+    arms = sorted(study.arms.all(), key=lambda arm: arm.name)
+    _require_distinct(arms)
+    pairs = [pair for batch in study.batches.order_by("pk") for pair in _pairs(study, batch, arms=arms)]
+    _require_paired(arms, pairs)
+    random.Random(study.secret).shuffle(pairs)
+    for position, pair in enumerate(pairs):
+        pair.position = position
+    return pairs
+
+
+def _require_distinct(arms: Sequence[Arm]) -> None:
+    if len(arms) < 2:
+        raise StudyNotReady(f"A study compares at least two arms; this one has {len(arms)}. Add another arm.")
+    for arm, other in pairwise(arms):
+        if arm.name == other.name:
+            raise StudyNotReady(f"Two arms are called {arm.name}. Tables could not tell them apart: leave one out.")
+
+
+def _require_paired(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> None:
+    if not pairs:
+        raise StudyNotReady(
+            "No two images of different arms share batch, class and seed. Choose a batch that holds these arms."
+        )
+    paired = {image.arm_id for pair in pairs for image in (pair.image_a, pair.image_b)}
+    for arm in arms:
+        if arm.pk not in paired:
+            raise StudyNotReady(f"Arm {arm.name} has no image to be compared. Leave it out, or add a batch with it.")
+
+
+def _pairs(study: Study, batch: Batch, *, arms: Sequence[Arm]) -> Iterator[Comparison]:
+    """Yield a batch's comparisons: every class and seed, every two arms; image a is of the arm first by name."""
+    images = _images(batch, arms=arms)
+    for arm_a, arm_b in combinations(arms, 2):
+        suffix = f"-{_tag(arm_a, arms=arms)}-{_tag(arm_b, arms=arms)}" if len(arms) > 2 else ""
+        for stimulus in sorted(images[arm_a.pk].keys() & images[arm_b.pk].keys()):
+            class_index, seed = stimulus
+            yield Comparison(
+                study=study,
+                pair_id=f"b{batch.pk}-c{class_index}-s{seed}{suffix}",
+                image_a=images[arm_a.pk][stimulus],
+                image_b=images[arm_b.pk][stimulus],
+                votes_wanted=study.votes_wanted,
+                votes_max=None if study.votes_wanted is None else 2 * study.votes_wanted,
+            )
+
+
+def _images(batch: Batch, *, arms: Sequence[Arm]) -> dict[int, dict[tuple[int, int], Image]]:
+    images: dict[int, dict[tuple[int, int], Image]] = {arm.pk: {} for arm in arms}
+    n_missing = 0
+    for image in batch.images.filter(arm__in=arms):
+        images[image.arm_id][image.class_index, image.seed] = image
+        n_missing += not image.is_made
+    if n_missing:
+        raise StudyNotReady(
+            f"{n_missing} images of batch {batch.name} are not there yet (it is {batch.get_status_display().lower()}). "
+            "Wait until it is complete, or choose another batch."
+        )
+    return images
+
+
+def _tag(arm: Arm, *, arms: Sequence[Arm]) -> str:
+    """Return the arm's name as a pair id writes it: short, and unlike that of any other arm."""
+    tags = [slugify(other.name)[:20] for other in arms]
+    tag = slugify(arm.name)[:20]
+    return tag if tag and tags.count(tag) == 1 else f"arm{arm.pk}"
