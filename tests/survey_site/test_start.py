@@ -1,0 +1,63 @@
+"""What keeps Twinseed from starting is one sentence that says what to do."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_port_in_use_is_one_sentence_with_another_port() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = manage("preflight", "--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} is in use" in done.stderr
+    assert f"make run PORT={port + 1}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_free_port_is_fine() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert manage("preflight", "--port", str(port)).returncode == 0
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = manage("check", TWINSEED_VAR=str(tmp_path / "file" / "var"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Twinseed cannot start: Cannot create")
+    assert "set TWINSEED_VAR to a folder of yours" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TWINSEED_TORCH_THREADS", "many"), ("TWINSEED_CHUNK_LEASE", "0"), ("DJANGO_DEBUG", "perhaps")],
+)
+def test_a_setting_that_makes_no_sense_is_named(name: str, value: str) -> None:
+    done = manage("check", **{name: value})
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert value in done.stderr
+    assert "Traceback" not in done.stderr
