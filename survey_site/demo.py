@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
+from generation.arms import create_arm
 from generation.batches import create_batch
-from generation.models import Arm, Batch, Checkpoint
+from generation.models import Batch, Checkpoint
 from survey_site.models import Study
 from survey_site.studies import create_study
 
@@ -58,14 +59,7 @@ def demo_study(owner: User) -> Study:
 def _demo_batch(owner: User) -> Batch:
     denoiser = _shipped("denoiser")
     arms = [
-        Arm.objects.create(
-            owner=owner,
-            name=name,
-            denoiser=denoiser,
-            guidance=Arm.Guidance.CLASSIFIER,
-            classifier=_shipped(name),
-            scale=scale,
-        )
+        create_arm(owner=owner, name=name, denoiser=denoiser, classifier=_shipped(name), scale=scale)
         for name, scale in SCALES.items()
     ]
     return create_batch(
