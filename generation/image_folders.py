@@ -53,11 +53,10 @@ def read_image_folder(archive: zipfile.ZipFile, *, name: str) -> Source:
     if len(rows) > MOST_IMAGES:
         raise InvalidUpload(f"{metadata.name} names {len(rows)} images; the most is {MOST_IMAGES}.")
     _check_files(rows, archive, metadata=metadata)
-    labels = sorted({row.label for row in rows})
-    stimuli = [
-        Stimulus(row.arm, labels.index(row.label), row.label, row.seed, row.where, row.file_name) for row in rows
-    ]
-    return Source(stimuli, dict(enumerate(labels)), _pixels(archive, rows))
+    table = dict(enumerate(sorted({row.label for row in rows})))
+    index_of = {label: index for index, label in table.items()}
+    stimuli = [Stimulus(row.arm, index_of[row.label], row.label, row.seed, row.where, row.file_name) for row in rows]
+    return Source(stimuli, table, _pixels(archive, rows))
 
 
 def _metadata(archive: zipfile.ZipFile, *, name: str) -> PurePosixPath:

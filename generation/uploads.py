@@ -62,9 +62,10 @@ def _spool(source: Source, folder: Path, *, on_image: Callable[[int, int], None]
         sizes.append((png.width, png.height))
         first = of_pair.setdefault(stimulus.pair, position)
         if sizes[first] != sizes[position]:
+            width, height = sizes[first]
             raise InvalidUpload(
                 f"{stimulus.where}: the image is {png.width} x {png.height}, its partner "
-                f"({source.stimuli[first].where}) {sizes[first][0]} x {sizes[first][1]}; sizes must agree within a pair."
+                f"({source.stimuli[first].where}) {width} x {height}; sizes must agree within a pair."
             )
         (folder / str(position)).write_bytes(png.data)
         on_image(position + 1, len(source.stimuli))

@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from survey_site.api import urls as api
-from survey_site.views import home, rating, results, studies
+from survey_site.views import batches, home, rating, results, studies
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -24,6 +24,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/results.csv", results.as_csv, name="results-csv"),
     path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
     # --- researchers: batches ---
+    path("batches/", batches.index, name="batches"),
+    path("batches/new/", batches.create, name="batch-create"),
+    path("batches/upload/", batches.upload, name="batch-upload"),
+    path("batches/<int:pk>/", batches.page, name="batch"),
+    path("batches/<int:pk>/progress/", batches.progress, name="batch-progress"),
+    path("batches/<int:pk>/cancel/", batches.cancel, name="batch-cancel"),
+    path("batches/<int:pk>/retry/", batches.retry, name="batch-retry"),
+    path("images/<int:pk>.png", batches.image, name="image"),
     # --- raters ---
     path("rate/<slug:slug>/", rating.welcome, name="rate"),
     path("rate/<slug:slug>/enter/", rating.enter, name="rate-enter"),

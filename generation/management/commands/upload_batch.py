@@ -49,9 +49,8 @@ class Command(BaseCommand):
             except InvalidUpload as error:
                 raise CommandError(str(error)) from error
             except OSError as error:
-                raise CommandError(
-                    f"{error.filename or 'A file'} cannot be read or written: {error.strerror}."
-                ) from error
+                name = error.filename or "A file"
+                raise CommandError(f"{name} cannot be read or written: {error.strerror}.") from error
         self.stdout.write(str(batch.pk))
 
 

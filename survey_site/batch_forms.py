@@ -1,0 +1,121 @@
+"""The forms behind a new batch and an upload."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, BinaryIO, cast
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from generation.batches import DEFAULT_STEPS, PAIRS_PER_CHUNK
+from generation.models import Arm, Checkpoint
+from generation.uploads import Upload
+
+
+class BatchForm(forms.Form):
+    """What to make: classes, pairs, steps, and which of the known arms."""
+
+    name = forms.CharField(max_length=100)
+    arms = forms.ModelMultipleChoiceField(
+        Arm.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Arms you have"
+    )
+    classes = forms.CharField(
+        required=False,
+        help_text="Numbers or names with commas between them, such as 0, 3, 5-9. Empty: all the denoiser knows.",
+    )
+    seeds_per_class = forms.IntegerField(min_value=1, initial=10, label="Pairs per class")
+    steps = forms.IntegerField(min_value=1, initial=DEFAULT_STEPS, label="Sampling steps")
+    first_seed = forms.IntegerField(min_value=0, initial=0, help_text="Another first seed makes other images.")
+    pairs_per_chunk = forms.IntegerField(
+        min_value=1,
+        max_value=256,
+        initial=PAIRS_PER_CHUNK,
+        label="Pairs at once",
+        help_text="All arms of so many pairs go through the network together. Less memory: fewer.",
+    )
+
+    # Django's form takes a dozen loosely typed arguments; they are handed on.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = Arm.objects.filter(source=Arm.Source.GENERATED).select_related("denoiser", "classifier")
+        cast("forms.ModelMultipleChoiceField[Arm]", self.fields["arms"]).queryset = known
+
+
+class NewArmForm(forms.Form):
+    """An arm to make on the way; left as it is, none."""
+
+    name = forms.CharField(max_length=60)
+    denoiser = forms.ModelChoiceField(Checkpoint.objects.filter(role=Checkpoint.Role.DENOISER))
+    classifier = forms.ModelChoiceField(
+        Checkpoint.objects.filter(role=Checkpoint.Role.CLASSIFIER),
+        required=False,
+        empty_label="No guidance",
+        label="Guided by",
+    )
+    scale = forms.FloatField(initial=1.0, min_value=0, label="Scale")
+
+
+NewArmFormSet = forms.formset_factory(NewArmForm, extra=2, max_num=8)
+
+
+class FilesInput(forms.ClearableFileInput):
+    """A file input for several files at once."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Several files; clean returns the list."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[Any]]":
+        """Clean file by file."""
+        files = data if isinstance(data, list) else [data]
+        return [cast("UploadedFile[Any]", super(FilesField, self).clean(file, initial)) for file in files]
+
+
+class UploadForm(forms.Form):
+    """Images made elsewhere."""
+
+    name = forms.CharField(max_length=100)
+    images = FilesField(
+        label="Files",
+        help_text="One .zip, or one .npz an arm, named after its arm. Drop them here, or click to choose.",
+    )
+    arms = forms.CharField(
+        required=False,
+        label="Arms to expect",
+        help_text="Optional, with commas between them. An image of any other arm is then refused.",
+    )
+    class_texts = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        label="Class names",
+        help_text="For .npz only: the texts of labels 0, 1, 2, ..., one a line. Empty: class 0, class 1, ...",
+    )
+
+    def uploads(self) -> list[Upload]:
+        """Return the files as the verb wants them."""
+        files: list[UploadedFile[Any]] = self.cleaned_data["images"]
+        return [Upload(file.name or "upload", cast(BinaryIO, file.file)) for file in files]
+
+    def expected_arms(self) -> list[str]:
+        """Return the names of the arms the researcher expects."""
+        return [name.strip() for name in self.cleaned_data["arms"].split(",") if name.strip()]
+
+
+def class_indices(text: str, labels: Sequence[str]) -> list[int]:
+    """Read "0, 3, 5-9" or labels; nothing means all."""
+    if not text.strip():
+        return list(range(len(labels)))
+    indices: list[int] = []
+    for word in (word.strip() for word in text.split(",")):
+        if (numbers := re.fullmatch(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", word)) is not None:
+            first = int(numbers[1])
+            indices += range(first, int(numbers[2] or first) + 1)
+        elif word in labels:
+            indices.append(labels.index(word))
+        else:
+            raise forms.ValidationError(f'There is no class "{word}"; write numbers, ranges or names of classes.')
+    return list(dict.fromkeys(indices))
