@@ -8,7 +8,7 @@ from generation.models import Arm, Batch
 from survey_site.models import DEFAULT_QUESTION, Study
 
 
-class StudyForm(forms.ModelForm[Study]):
+class StudyForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
     """A title, a question, the batch to ask about, and how many votes are wanted."""
 
     batch = forms.ModelChoiceField(
@@ -51,7 +51,7 @@ class StudyForm(forms.ModelForm[Study]):
             self.add_error("arms", "A comparison needs two arms; tick another one, or none to compare all.")
         return cleaned
 
-    def _field(self, name: str) -> forms.ModelChoiceField[Any]:
+    def _field(self, name: str) -> "forms.ModelChoiceField[Any]":
         field = self.fields[name]
         assert isinstance(field, forms.ModelChoiceField)
         return field
