@@ -90,7 +90,7 @@ def _csv_lines(text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
                 raise InvalidUpload(f"{where}: has another number of cells than the first row.")
             yield where, values
     except csv.Error as error:
-        raise InvalidUpload(f"metadata.csv, row {reader.line_num}: is not readable as CSV ({error}).") from error
+        raise InvalidUpload(f"metadata.csv, row {reader.reader.line_num}: is not readable as CSV ({error}).") from error
 
 
 def _jsonl_lines(text: str) -> Iterator[tuple[str, Mapping[str, object]]]:
