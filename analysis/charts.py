@@ -1,6 +1,6 @@
 """Where the marks of a chart stand; drawing them is the page's or the figure's business.
 
-Lengths are in the units of a drawing 1000 wide.
+Lengths are in per cent of the drawing's width, so that text keeps its size on every screen.
 """
 
 from __future__ import annotations
@@ -10,21 +10,17 @@ from dataclasses import dataclass
 
 from analysis.preference import Cell, ThresholdRow, ThresholdTable
 
-LABEL_WIDTH = 80.0
-BARS_WIDTH = 1000.0 - LABEL_WIDTH
-BAR_PITCH = 34
-# A narrower part cannot hold its number.
-ROOM_FOR_NUMBER = 62.0
+# A narrower part cannot hold its number, even on a phone.
+ROOM_FOR_NUMBER = 14.0
 SIDES = ("a", "none", "b")
 
 
 @dataclass(frozen=True)
 class BarPart:
-    """One column of a stacked bar. side: a, b or none."""
+    """One column of a stacked bar, from x on. side: a, b or none."""
 
     side: str
     column: str
-    percent: float
     x: float
     width: float
 
@@ -39,33 +35,22 @@ class BarPart:
 
 @dataclass(frozen=True)
 class Bar:
-    """The stacked bar of one threshold; `top` is its upper edge."""
+    """The stacked bar of one threshold."""
 
     threshold: str
-    top: int
     parts: tuple[BarPart, ...]
 
 
-@dataclass(frozen=True)
-class Bars:
-    """A threshold table as stacked bars: first arm from the left, second from the right, no preference between."""
-
-    bars: tuple[Bar, ...]
-    height: int
-
-
-def threshold_bars(table: ThresholdTable) -> Bars:
-    """Lay out a threshold table as one stacked bar a row."""
-    bars = tuple(Bar(row.threshold, BAR_PITCH * i, tuple(_parts(row))) for i, row in enumerate(table.rows))
-    return Bars(bars, height=BAR_PITCH * len(bars))
+def threshold_bars(table: ThresholdTable) -> tuple[Bar, ...]:
+    """Lay out a threshold table as one stacked bar a row: first arm left, second right, no preference between."""
+    return tuple(Bar(row.threshold, tuple(_parts(row))) for row in table.rows)
 
 
 def _parts(row: ThresholdRow) -> Iterator[BarPart]:
-    x = LABEL_WIDTH
+    x = 0.0
     for side, cell in zip(SIDES, _from_left(row), strict=True):
-        width = BARS_WIDTH * cell.percent / 100
-        yield BarPart(side, cell.column.replace("_", " "), cell.percent, round(x, 2), round(width, 2))
-        x += width
+        yield BarPart(side, cell.column.replace("_", " "), round(x, 3), round(cell.percent, 3))
+        x += cell.percent
 
 
 def _from_left(row: ThresholdRow) -> tuple[Cell, Cell, Cell]:

@@ -33,8 +33,8 @@ def points(value: float) -> str:
 
 @register.filter
 def p_value(value: float) -> str:
-    """Show a p-value; below 0.001 only that it is below."""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    """Show a p-value to three places; below 0.001 only that it is below."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 @register.filter
