@@ -1,20 +1,29 @@
-"""Registering weights files. Reads them, so it imports torch: for workers and commands, never for the web process."""
+"""Registering and loading weights. Imports torch: for workers and commands, never for the web process."""
 
+from functools import lru_cache
 from pathlib import Path
 
+import torch
 from django.conf import settings
+from torch import nn
 
 from generation.diffusion.checkpoints import (
     CheckpointFacts,
     CheckpointMismatch,
     UnreadableCheckpoint,
     inspect_checkpoint,
+    load_classifier,
+    load_denoiser,
 )
 from generation.models import Checkpoint
 
 
 class InvalidCheckpoint(Exception):
     """The file cannot be used; the message says why."""
+
+
+class UnusableCheckpoint(Exception):
+    """The weights are gone, or no longer the ones that were registered."""
 
 
 def register_checkpoint(path: Path, *, name: str | None = None) -> Checkpoint:
@@ -33,9 +42,26 @@ def register_checkpoint(path: Path, *, name: str | None = None) -> Checkpoint:
     return known
 
 
-def path_of(checkpoint: Checkpoint) -> Path:
-    """Return where the weights are."""
-    return settings.BASE_DIR / checkpoint.path
+def load(checkpoint: Checkpoint, *, device: torch.device) -> tuple[CheckpointFacts, nn.Module]:
+    """Return a registered network and its facts, read once per process."""
+    return _load(checkpoint.sha256, settings.BASE_DIR / checkpoint.path, checkpoint.role, device)
+
+
+# A batch rarely needs more than one denoiser and three classifiers; a GPU may not hold many more.
+@lru_cache(maxsize=6)
+def _load(sha256: str, path: Path, role: str, device: torch.device) -> tuple[CheckpointFacts, nn.Module]:
+    try:
+        facts = inspect_checkpoint(path)
+        load_network = load_denoiser if role == Checkpoint.Role.DENOISER else load_classifier
+        network = load_network(path, device=device)
+    except (OSError, UnreadableCheckpoint, CheckpointMismatch) as error:
+        raise UnusableCheckpoint(f"Weights cannot be loaded: {error}") from error
+    if facts.sha256 != sha256:
+        raise UnusableCheckpoint(
+            f"{path} is not the file that was registered (its sha256 differs); put that one back, "
+            "or register the new one and make arms with it."
+        )
+    return facts, network
 
 
 def _new(path: Path, facts: CheckpointFacts, *, name: str) -> Checkpoint:

@@ -1,0 +1,210 @@
+"""Making one chunk: claim, load, sample, save. Imports torch, so only workers import this module."""
+
+import logging
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from django.conf import settings
+from django.db import transaction
+from torch import Tensor
+
+from generation.checkpoints import UnusableCheckpoint, load
+from generation.chunks import (
+    ERRORS_ALLOWED,
+    Claim,
+    LostClaim,
+    claim_chunk,
+    finish_chunk,
+    start_again_at_half,
+    stop_batch,
+)
+from generation.diffusion.checkpoints import CheckpointFacts
+from generation.diffusion.guidance import Guidance, by_rows, classifier_guidance
+from generation.diffusion.noise import SeededNoise
+from generation.diffusion.process import Diffusion
+from generation.diffusion.sampling import ddpm, to_uint8
+from generation.images import MadeWith, Pixels, encode_png, save_pngs
+from generation.models import Arm, Checkpoint, Image
+
+log = logging.getLogger(__name__)
+
+Pair = tuple[int, int]
+"""Class index and seed."""
+
+
+class ShuttingDown(Exception):
+    """The worker has been asked to stop."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One arm's images of a chunk, in the order of its pairs, and the sha256 of the noise each began with."""
+
+    pixels: Sequence[Pixels]
+    noise_sha256: Sequence[str]
+
+
+def make_chunk(chunk_id: int, *, stop_wanted: Callable[[], bool] = lambda: False) -> None:
+    """Make a chunk's images, unless another worker does. What goes wrong is written to its batch, in a sentence."""
+    try:
+        claim = claim_chunk(chunk_id)
+    except LostClaim as reason:
+        log.info("%s", reason)
+        return
+    try:
+        _make(claim, stop_wanted=stop_wanted)
+    except LostClaim as reason:
+        log.info("%s", reason)
+    except ShuttingDown:
+        log.info("Chunk %s is given back: the worker is shutting down.", claim.chunk)
+        claim.give_back()
+    except UnusableCheckpoint as error:
+        stop_batch(claim.chunk.batch_id, problem=str(error))
+    except Exception as error:
+        _note_failure(claim, error)
+    except BaseException:
+        claim.give_back()
+        raise
+
+
+def _make(claim: Claim, *, stop_wanted: Callable[[], bool]) -> None:
+    device = _device()
+    images = list(claim.chunk.images.select_related("arm__denoiser", "arm__classifier").order_by("pk"))
+    by_arm: dict[Arm, dict[Pair, Image]] = {}
+    for image in images:
+        by_arm.setdefault(image.arm, {})[image.class_index, image.seed] = image
+    groups: dict[Checkpoint, list[Arm]] = {}
+    for arm in by_arm:
+        groups.setdefault(_denoiser_of(arm), []).append(arm)
+
+    made: dict[Arm, Made] = {}
+    slots = (claim.chunk.batch.forward_rows or len(images)) // len(by_arm)
+    pairs = list(dict.fromkeys((image.class_index, image.seed) for image in images))
+    for group, (denoiser, arms) in enumerate(groups.items()):
+
+        def on_step(done: int, steps: int, group: int = group) -> None:
+            if stop_wanted():
+                raise ShuttingDown
+            claim.beat((group * steps + done) // len(groups))
+
+        made |= _sample(claim, denoiser, arms, pairs=pairs, slots=slots, device=device, on_step=on_step)
+    _save(claim, by_arm, made, device=device)
+
+
+def _sample(
+    claim: Claim,
+    denoiser: Checkpoint,
+    arms: Sequence[Arm],
+    *,
+    pairs: Sequence[Pair],
+    slots: int,
+    device: torch.device,
+    on_step: Callable[[int, int], None],
+) -> Mapping[Arm, Made]:
+    """Make all arms of one denoiser in one forward, with as many slots an arm as in every chunk of the batch."""
+    padded = [*pairs, *[pairs[-1]] * (slots - len(pairs))]
+    facts, network = load(denoiser, device=device)
+    steps = claim.chunk.batch.steps or facts.timesteps
+    shape = (3, facts.image_size, facts.image_size)
+    noise = SeededNoise([seed for _, seed in padded], shape, steps=steps, copies=len(arms), device=device)
+    classes = torch.tensor([class_index for class_index, _ in padded], device=device)
+    samples = ddpm(
+        network,
+        Diffusion.make(facts.schedule, facts.timesteps).respaced(steps).to(device),
+        noise=noise,
+        labels=torch.cat([_labels(arm, classes, facts) for arm in arms]),
+        guidance=_guidance(arms, classes, device=device),
+        on_step=on_step,
+    )
+    pixels = to_uint8(samples).numpy()
+    if not torch.isfinite(samples).all():
+        raise FloatingPointError("the samples are not finite; a scale may be far too high")
+    return {
+        arm: Made(list(pixels[row * slots : row * slots + len(pairs)]), noise.initial_sha256()[: len(pairs)])
+        for row, arm in enumerate(arms)
+    }
+
+
+def _labels(arm: Arm, classes: Tensor, facts: CheckpointFacts) -> Tensor:
+    if arm.class_conditional:
+        return classes
+    if facts.null_class is None:
+        raise UnusableCheckpoint(f'Arm "{arm.name}" samples without a class, which its denoiser cannot.')
+    return torch.full_like(classes, facts.null_class)
+
+
+def _guidance(arms: Sequence[Arm], classes: Tensor, *, device: torch.device) -> Guidance:
+    slots = len(classes)
+    parts: list[tuple[slice, Guidance | None]] = []
+    for row, arm in enumerate(arms):
+        guidance = None
+        if arm.classifier is not None:
+            _, classifier = load(arm.classifier, device=device)
+            guidance = classifier_guidance(classifier, classes, scale=arm.scale)
+        parts.append((slice(row * slots, (row + 1) * slots), guidance))
+    return by_rows(parts)
+
+
+def _save(
+    claim: Claim, by_arm: Mapping[Arm, Mapping[Pair, Image]], made: Mapping[Arm, Made], *, device: torch.device
+) -> None:
+    images = [image for arm in made for image in by_arm[arm].values()]
+    # Encoding comes before the transaction: no rater's vote waits for it.
+    pngs = [encode_png(pixels) for result in made.values() for pixels in result.pixels]
+    made_with = MadeWith(
+        torch_version=torch.__version__,
+        device=_describe(device),
+        precision=claim.chunk.batch.precision,
+        noise_sha256=[sha256 for result in made.values() for sha256 in result.noise_sha256],
+    )
+    # Done and made are one fact: a worker that lost its claim writes neither row nor file.
+    with transaction.atomic():
+        finish_chunk(claim)
+        save_pngs(zip(images, pngs, strict=True), made_with=made_with)
+
+
+def _note_failure(claim: Claim, error: Exception) -> None:
+    chunk = claim.chunk
+    if _is_out_of_memory(error):
+        log.warning("Out of memory in chunk %s.", chunk)
+        start_again_at_half(claim)
+    elif chunk.attempts < ERRORS_ALLOWED:
+        log.exception("Chunk %s failed; it will be tried again.", chunk)
+        claim.give_back()
+    else:
+        log.exception("Chunk %s failed %s times.", chunk, chunk.attempts)
+        stop_batch(
+            chunk.batch_id,
+            problem=f"Part {chunk.position + 1} failed {chunk.attempts} times, the last time with "
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}. "
+            "The worker's log has the details.",
+        )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch's CPU allocator has no exception of its own.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _denoiser_of(arm: Arm) -> Checkpoint:
+    if arm.denoiser is None:
+        raise UnusableCheckpoint(f'Arm "{arm.name}" has no denoiser.')
+    return arm.denoiser
+
+
+def _device() -> torch.device:
+    if settings.TORCH_THREADS:
+        torch.set_num_threads(settings.TORCH_THREADS)
+    # Full float32 and fixed algorithms: the same rows give the same bytes.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    # The number of threads decides how sums are split, so it belongs to the device.
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
