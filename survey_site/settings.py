@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -157,6 +158,8 @@ if CELERY_BROKER_URL == "filesystem://":
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),
         "control_folder": str(writable_folder(VAR_DIR / "broker" / "control")),
     }
+# Upkeep has a queue and, in the Procfile, a worker of its own: no sweep waits behind the chunks of a long batch.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "upkeep")]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -167,9 +170,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CHUNK_LEASE_SECONDS = env_number("TWINSEED_CHUNK_LEASE", default=60, least=1)
 # How often lost chunks are looked for, and studies that wait for their images.
 SWEEP_SECONDS = env_number("TWINSEED_SWEEP", default=5, least=1)
+# A round that a busy worker did not get to is dropped: the next one does the same.
+UPKEEP = {"schedule": SWEEP_SECONDS, "options": {"queue": "upkeep", "expires": SWEEP_SECONDS}}
 CELERY_BEAT_SCHEDULE = {
-    "sweep-chunks": {"task": "generation.tasks.sweep_chunks", "schedule": SWEEP_SECONDS},
-    "open-ready-studies": {"task": "survey_site.tasks.open_ready_studies", "schedule": SWEEP_SECONDS},
+    "sweep-chunks": {"task": "generation.tasks.sweep_chunks", **UPKEEP},
+    "open-ready-studies": {"task": "survey_site.tasks.open_ready_studies", **UPKEEP},
 }
 # Absent: torch decides. Part of what makes two runs byte-equal, so it is recorded with every batch.
 TORCH_THREADS = env_number("TWINSEED_TORCH_THREADS", default=0) or None

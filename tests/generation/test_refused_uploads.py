@@ -247,7 +247,9 @@ def test_sizes_that_differ_within_a_pair_are_refused_by_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"not a picture", picture()[:60], picture(kind="JPEG")[:200], picture(kind="GIF")]
+    "data",
+    [b"", b"not a picture", picture()[:50], picture(kind="JPEG")[:200], picture(kind="GIF")],
+    ids=["empty", "text", "half a PNG", "half a JPEG", "GIF"],
 )
 def test_what_is_not_a_whole_picture_is_refused_by_row(data: bytes) -> None:
     sentence = refused(zip_of(folder_files(pictures={"new/cat-0.png": data})))

@@ -9,6 +9,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 from PIL import Image as Pillow
+from pytest_django import Settings
 
 from generation import chunks
 from generation.batches import cancel_batch, retry_batch
@@ -138,7 +139,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing(tmp_path: Path) -> None:
     assert not batch.images.exclude(name="").exists()
 
 
-def test_cancelling_stops_a_chunk_at_the_next_heartbeat(tmp_path: Path, settings: pytest.FixtureRequest) -> None:
+def test_cancelling_stops_a_chunk_at_the_next_heartbeat(tmp_path: Path, settings: Settings) -> None:
     batch = make_batch(make_arms(tmp_path), steps=1000)
     chunk = batch.chunks.first()
     assert chunk is not None
@@ -245,7 +246,7 @@ def test_out_of_memory_with_one_pair_stops_the_batch(tmp_path: Path) -> None:
     assert (batch.status, batch.problem.split(";")[0]) == ("failed", "Out of memory even with one pair at a time")
 
 
-def test_progress_is_written_while_a_chunk_is_made(tmp_path: Path, settings: pytest.FixtureRequest) -> None:
+def test_progress_is_written_while_a_chunk_is_made(tmp_path: Path, settings: Settings) -> None:
     settings.CHUNK_LEASE_SECONDS = 0.001
     batch = make_batch(make_arms(tmp_path), steps=20)
     chunk = batch.chunks.first()

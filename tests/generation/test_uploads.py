@@ -1,5 +1,6 @@
 """Uploads that are right become a complete batch of bare PNGs."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 
 from generation.images import read_bytes
@@ -121,18 +122,18 @@ def test_images_are_made_known_one_by_one() -> None:
 
 
 def test_a_failure_while_storing_leaves_no_row_and_no_file(
-    settings: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    save, saved = default_storage.save, []
+    write: Callable[[FileSystemStorage, str, object], str] = FileSystemStorage._save
+    saved: list[str] = []
 
-    def fills_up(name: str, content: object) -> str:
+    def fills_up(disk: FileSystemStorage, name: str, content: object) -> str:
         if len(saved) == 5:
             raise OSError(28, "No space left on device")
         saved.append(name)
-        return save(name, content)
+        return write(disk, name, content)
 
-    # The disk is outside of our own functions.
-    monkeypatch.setattr(default_storage, "save", fills_up)
+    monkeypatch.setattr(FileSystemStorage, "_save", fills_up)
     with pytest.raises(OSError, match="No space left"):
         import_batch([zip_of(folder_files())], owner=None, name="mine")
     assert not Batch.objects.exists()
