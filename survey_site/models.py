@@ -120,7 +120,7 @@ class Comparison(models.Model):
     objects = ComparisonQuerySet.as_manager()
 
     class Meta:
-        ordering = ("study", "kind", "position")
+        ordering = ("study_id", "kind", "position")
         constraints = (
             models.UniqueConstraint(name="one_comparison_a_position", fields=("study", "kind", "position")),
             models.UniqueConstraint(name="one_comparison_a_pair_id", fields=("study", "pair_id")),
@@ -159,7 +159,7 @@ class Rater(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering = ("study", "pk")
+        ordering = ("study_id", "pk")
         constraints = (
             models.UniqueConstraint(
                 name="one_rater_an_external_id", fields=("study", "external_id"), condition=~Q(external_id="")
@@ -193,7 +193,7 @@ class Trial(models.Model):
     objects = TrialQuerySet.as_manager()
 
     class Meta:
-        ordering = ("rater", "position")
+        ordering = ("rater_id", "position")
         constraints = (
             models.UniqueConstraint(name="one_trial_of_a_kind", fields=("rater", "comparison", "kind", "repeat_no")),
             models.UniqueConstraint(name="one_trial_a_position", fields=("rater", "position")),

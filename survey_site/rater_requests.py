@@ -10,6 +10,7 @@ from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 
 from survey_site.models import Rater, Study, Trial
+from survey_site.querysets import TrialQuerySet
 from survey_site.studies import StudyClosed, StudyPaused
 from survey_site.trials import KeyReused, VoteRefused
 
@@ -43,9 +44,9 @@ def remember_rater(response: HttpResponseBase, rater: Rater) -> None:
     )
 
 
-def own_trial(request: HttpRequest, code: UUID) -> Trial:
+def own_trial(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Trial:
     """Return the trial with this code if this browser's rater has it. Raises `UnknownTrial`."""
-    trial = Trial.objects.with_images().select_related("rater__study").filter(code=code).first()
+    trial = among.select_related("rater__study").filter(code=code).first()
     if trial is None or _code_in_cookie(request, trial.rater.study_id) != trial.rater.code:
         raise UnknownTrial("This pair is not one of yours. Open the study's page to continue.")
     return trial

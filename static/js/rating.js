@@ -59,7 +59,6 @@ function start() {
       say("An image could not be loaded. Reload the page to try again.");
       return;
     }
-    say("");
     page.dataset.state = "shown";
     // The second frame begins when the first one, with both images, is on the screen.
     requestAnimationFrame(() => requestAnimationFrame((time) => { shownAt = time; page.dataset.state = "open"; }));
@@ -130,12 +129,12 @@ function start() {
   }
 
   function take(next) {
+    say("");
     nVotes = next.n_votes;
     const wasEmpty = !queue.length;
     enqueue(next.trials);
     if (queue.length && wasEmpty) show(queue[0]);
-    else if (queue.length) say("");
-    else if (!outbox.length) location.assign(next.standing === "finished" ? page.dataset.thanks : page.dataset.again);
+    else if (!queue.length && !outbox.length) location.assign(next.standing === "finished" ? page.dataset.thanks : page.dataset.again);
   }
 
   // The server's page says what is wrong better than a script could.

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from survey_site.api.authentication import RaterCookie
 from survey_site.api.serializers import QueueSerializer
 from survey_site.forms import VoteForm
-from survey_site.models import Rater, Study
+from survey_site.models import Rater, Study, Trial
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
 from survey_site.studies import StudyClosed, require_open
 from survey_site.trials import VoteRefused, queue_of, record_vote
@@ -41,7 +41,7 @@ def trials(request: Request, slug: str) -> Response:
 def vote(request: Request, code: UUID) -> Response:
     """Take a vote (choice, response_ms, key) and return the queue as it is then."""
     try:
-        answered = own_trial(request._request, code)
+        answered = own_trial(request._request, code, among=Trial.objects.all())
     except UnknownTrial as error:
         return _complaint(str(error), status=404)
     form = VoteForm(request.data if isinstance(request.data, dict) else {})

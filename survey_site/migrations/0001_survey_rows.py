@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ("study", "pk"),
+                "ordering": ("study_id", "pk"),
             },
         ),
         migrations.CreateModel(
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ("study", "kind", "position"),
+                "ordering": ("study_id", "kind", "position"),
             },
         ),
         migrations.CreateModel(
@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ("rater", "position"),
+                "ordering": ("rater_id", "position"),
             },
         ),
         migrations.CreateModel(

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from generation.images import MissingFile, read_bytes
 from survey_site.forms import VoteForm
 from survey_site.models import Rater, Study, Trial
+from survey_site.querysets import TrialQuerySet
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, remember_rater, status_of
 from survey_site.raters import enter_study
 from survey_site.studies import StudyClosed, require_open
@@ -68,7 +69,7 @@ def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
     """Take the answer to a trial, then show the next; a GET (a reloaded error page) only leads back."""
     if request.method == "GET":
         return redirect("rate-trial", slug)
-    answered = _own_trial_or_404(request, code)
+    answered = _own_trial_or_404(request, code, among=Trial.objects.all())
     form = VoteForm(request.POST)
     if not form.is_valid():
         return _problem(request, slug, message=form.complaint, status=400)
@@ -88,7 +89,7 @@ def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
 @require_GET
 def image(request: HttpRequest, code: UUID, side: str) -> HttpResponse:
     """Send one image of the rater's own trial; both images of a pair come in equally many bytes."""
-    shown = _own_trial_or_404(request, code)
+    shown = _own_trial_or_404(request, code, among=Trial.objects.with_images())
     try:
         data = read_bytes(shown.left_image if side == "left" else shown.right_image)
     except MissingFile as error:
@@ -111,9 +112,9 @@ def thanks(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "rating/thanks.html", {"study": study, "queue": queue, "may_continue": may_continue})
 
 
-def _own_trial_or_404(request: HttpRequest, code: UUID) -> Trial:
+def _own_trial_or_404(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Trial:
     try:
-        return own_trial(request, code)
+        return own_trial(request, code, among=among)
     except UnknownTrial as error:
         raise Http404(str(error)) from error
 
