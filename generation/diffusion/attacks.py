@@ -56,7 +56,8 @@ def pgd(classifier: Classifier, x_t: Tensor, *, t: Tensor, y: Tensor, attack: At
 
 def _norms(x: Tensor) -> Tensor:
     """Euclidean length of every row: [N, 1, 1, 1]."""
-    return torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
+    lengths: Tensor = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)
+    return lengths
 
 
 def _unit(gradient: Tensor) -> Tensor:

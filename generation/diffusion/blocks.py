@@ -121,8 +121,8 @@ class ResBlock(nn.Module):
             h = norm(h + condition)
         for layer in rest:
             h = layer(h)
-        skipped: Tensor = self.skip_connection(self.resample(x))
-        return skipped + h
+        added: Tensor = self.skip_connection(self.resample(x)) + h
+        return added
 
 
 def attend(qkv: Tensor, heads: int, *, new_order: bool) -> Tensor:

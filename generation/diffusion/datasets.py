@@ -94,8 +94,8 @@ def _sprite(class_index: int, diameter: int, rotation: int) -> tuple[Pixels, Sin
 @cache
 def _cover(diameter: int) -> Singles:
     disc = Pillow.fromarray((_disc() * 255).astype(np.uint8))
-    cover = np.asarray(disc.resize((diameter, diameter), Pillow.Resampling.BOX), dtype=np.float32) / 255
-    return cover[:, :, None]
+    cover = np.asarray(disc.resize((diameter, diameter), Pillow.Resampling.BOX), dtype=np.float32)
+    return cover[:, :, None] / np.float32(255)
 
 
 @cache

@@ -1,23 +1,60 @@
 """What the training commands share: their options, the progress bar, saving and the model card."""
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from torch import nn
 from tqdm import tqdm
 
-from generation.diffusion.attacks import Attack
-from generation.diffusion.datasets import SportBalls
+from generation.diffusion.cards import CardTable, Fact, ModelCard
+from generation.diffusion.checkpoints import Training, save_checkpoint
+from generation.diffusion.datasets import CLASS_LABELS, SportBalls
+from generation.diffusion.evaluation import HELD_OUT_SEED
 from generation.diffusion.training import (
     BatchLoss,
+    ForeignState,
     Progress,
-    Trained,
+    TrainingDiverged,
     TrainingOptions,
     train,
 )
+
+Options = dict[str, Any]  # Any: what Django's parser returns
+SHARED_OPTIONS = (
+    "steps",
+    "anneal_steps",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "ema_decay",
+    "seed",
+    "threads",
+    "bf16",
+    "compile",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a command says of the network it trains.
+
+    command: its name; own_options: options that it does not share. measure: tables for the card, of the trained
+    network.
+    """
+
+    command: str
+    own_options: Sequence[str]
+    title: str
+    summary: str
+    noise_trained: bool = True
+    adversarial: Mapping[str, Fact] | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    measure: Callable[[nn.Module], Sequence[CardTable]] = field(default=lambda network: ())
 
 
 def add_training_arguments(
@@ -40,20 +77,21 @@ def add_training_arguments(
     parser.add_argument("--resume", action="store_true", help="continue the run that --out holds")
 
 
-def run_training(
-    command: BaseCommand,
-    network: nn.Module,
-    loss: BatchLoss,
-    *,
-    options: dict[str, Any],
-    attack: Attack | None = None,
-) -> Trained:
-    """Train as the options say, with a progress bar."""
-    if options["threads"]:
-        torch.set_num_threads(options["threads"])
-    plan = TrainingOptions(
+def training_options(options: Options) -> TrainingOptions:
+    """The options of a training command, checked. Raises CommandError with a sentence."""
+    for name in ("steps", "batch_size", "learning_rate", "save_every"):
+        if options[name] <= 0:
+            raise CommandError(f"--{name.replace('_', '-')} must be more than 0, not {options[name]}.")
+    if not 0 <= options["ema_decay"] < 1:
+        raise CommandError(f"--ema-decay must be at least 0 and less than 1, not {options['ema_decay']}.")
+    if options["seed"] < 0 or options["seed"] == HELD_OUT_SEED:
+        raise CommandError(f"--seed must be 0 or more, and not {HELD_OUT_SEED}, which draws the held-out items.")
+    anneal_steps = options["anneal_steps"] or options["steps"]
+    if anneal_steps < options["steps"]:
+        raise CommandError(f"--anneal-steps {anneal_steps} would end before --steps {options['steps']}.")
+    return TrainingOptions(
         steps=options["steps"],
-        anneal_steps=options["anneal_steps"] or options["steps"],
+        anneal_steps=anneal_steps,
         batch_size=options["batch_size"],
         learning_rate=options["learning_rate"],
         weight_decay=options["weight_decay"],
@@ -62,22 +100,98 @@ def run_training(
         save_every=options["save_every"],
         bf16=options["bf16"],
     )
+
+
+def run_training(network: nn.Module, loss: BatchLoss, *, options: Options, about: Description) -> Path:
+    """Train as the options say, with a progress bar; write the averaged weights and their card."""
+    plan = training_options(options)
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    progress = _train(network, loss, plan=plan, options=options)
+    network.eval().requires_grad_(False)
+    path: Path = options["out"] / f"{options['name']}.safetensors"
+    facts = _facts(network, plan, progress=progress, about=about)
+    training = Training(
+        class_labels=CLASS_LABELS,
+        noise_trained=about.noise_trained,
+        adversarial=about.adversarial,
+        card=facts,
+    )
+    # Half precision halves the file; the difference to the float32 weights is far below their own noise.
+    save_checkpoint(path, network, training=training, half=True)
+    card = ModelCard(
+        title=about.title,
+        summary=about.summary,
+        command=_command_line(options, about=about),
+        facts=facts,
+        tables=about.measure(network),
+    )
+    path.with_suffix(".md").write_text(card.markdown(), encoding="utf-8")
+    return path
+
+
+def _train(network: nn.Module, loss: BatchLoss, *, plan: TrainingOptions, options: Options) -> Progress:
+    state_path = _state_path(options)
+    if options["compile"]:
+        network.compile()
+    try:
+        with tqdm(total=plan.steps, desc=options["name"], unit="step", mininterval=1) as bar:
+            trained = train(
+                network,
+                loss,
+                data=SportBalls(seed=plan.seed),
+                options=plan,
+                state_path=state_path,
+                on_step=_show(bar),
+            )
+    except (ForeignState, TrainingDiverged) as error:
+        raise CommandError(str(error)) from error
+    network.load_state_dict(trained.weights)
+    return trained.progress
+
+
+def _state_path(options: Options) -> Path:
     out: Path = options["out"]
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--out {out} can't be made a folder: {error.strerror}.") from error
     state_path = out / f"{options['name']}.state"
     if state_path.exists() and not options["resume"]:
         raise CommandError(f"{state_path} holds a run already: continue it with --resume, or name another --out.")
-    if options["compile"]:
-        network.compile()
-    with tqdm(total=plan.steps, desc=options["name"], unit="step", mininterval=10) as bar:
-        return train(
-            network,
-            loss,
-            data=SportBalls(seed=plan.seed),
-            options=plan,
-            state_path=state_path,
-            on_step=_show(bar),
-        )
+    return state_path
+
+
+def _facts(network: nn.Module, plan: TrainingOptions, *, progress: Progress, about: Description) -> dict[str, Fact]:
+    return {
+        "data": f"SportBalls, 64 px, diameters 20 to 40 px, white canvas, seed {plan.seed}, drawn without end",
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "steps": progress.step,
+        "learning rate": f"{plan.learning_rate:g}, straight to 0 at step {plan.anneal_steps}",
+        "batch size": plan.batch_size,
+        "optimiser": f"AdamW, weight decay {plan.weight_decay:g}, gradient norm at most 1",
+        "weights": f"exponential average, decay {plan.ema_decay:g}, stored as float16",
+        "seed": plan.seed,
+        "hours": round(progress.seconds / 3600, 2),
+        "device": f"CPU ({platform.machine()}), {torch.get_num_threads()} threads",
+        "precision": "bfloat16 multiplications, float32 weights" if plan.bf16 else "float32",
+        "torch": torch.__version__,
+        "loss at the end": round(progress.loss, 4),
+        **about.facts,
+    }
+
+
+def _command_line(options: Options, *, about: Description) -> str:
+    """The command that makes this file again, every option spelled out."""
+    words = [f"python manage.py {about.command}", f"--out DIR --name {options['name']}"]
+    for name in (*SHARED_OPTIONS, *about.own_options):
+        value = options[name]
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value not in (None, False):
+            words.append(f"{flag} {value.name if isinstance(value, Path) else value}")
+    return " ".join(words)
 
 
 def _show(bar: "tqdm[Any]") -> Callable[[Progress], None]:

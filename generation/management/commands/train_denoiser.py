@@ -3,13 +3,19 @@
 from typing import Any
 
 import torch
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from generation.diffusion.networks import UNet
 from generation.diffusion.presets import DENOISER, NULL_CLASS
 from generation.diffusion.process import Diffusion
 from generation.diffusion.training import denoiser_loss
-from generation.management.training_run import add_training_arguments, run_training
+from generation.management.training_run import Description, Options, add_training_arguments, run_training
+
+SUMMARY = (
+    "Predicts the noise in a picture of one ball, and the variance of a sampling step. Class-conditional "
+    f"(0 baseball, 1 basketball, 2 volleyball, 3 soccer ball) with a null class, {NULL_CLASS}, for unconditional "
+    "sampling. Linear schedule, 1000 timesteps."
+)
 
 
 class Command(BaseCommand):
@@ -25,8 +31,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         """Train, save, write the card."""
+        _check(options)
         torch.manual_seed(options["seed"])
-        network = UNet(DENOISER)
         loss = denoiser_loss(
             Diffusion.make(),
             null_class=NULL_CLASS,
@@ -34,4 +40,26 @@ class Command(BaseCommand):
             snr_cap=options["snr_cap"],
             bf16=options["bf16"],
         )
-        run_training(self, network, loss, options=options)
+        path = run_training(UNet(DENOISER), loss, options=options, about=_about(options))
+        self.stdout.write(f"Wrote {path} and its card.")
+
+
+def _check(options: Options) -> None:
+    if not 0 <= options["label_dropout"] <= 1:
+        raise CommandError(f"--label-dropout is a share between 0 and 1, not {options['label_dropout']}.")
+    if options["snr_cap"] <= 0:
+        raise CommandError(f"--snr-cap must be more than 0, not {options['snr_cap']}.")
+
+
+def _about(options: Options) -> Description:
+    loss = (
+        f"squared error of the noise, weighted by min(SNR, {options['snr_cap']:g}) / SNR, plus the variational "
+        "bound in bits per dimension, which trains the variance alone"
+    )
+    return Description(
+        command="train_denoiser",
+        own_options=("label_dropout", "snr_cap"),
+        title="SportBalls denoiser",
+        summary=SUMMARY,
+        facts={"loss": loss, "labels dropped": options["label_dropout"]},
+    )

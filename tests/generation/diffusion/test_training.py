@@ -1,0 +1,180 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from generation.diffusion.attacks import Attack
+from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier
+from generation.diffusion.datasets import SportBalls
+from generation.diffusion.losses import denoising_loss
+from generation.diffusion.networks import UNet, UNetConfig
+from generation.diffusion.process import Diffusion
+from generation.diffusion.training import (
+    BatchLoss,
+    ForeignState,
+    Progress,
+    Trained,
+    TrainingDiverged,
+    TrainingOptions,
+    classifier_loss,
+    denoiser_loss,
+    train,
+)
+
+OPTIONS = TrainingOptions(
+    steps=4, anneal_steps=10, batch_size=4, learning_rate=1e-3, seed=5, warmup_steps=2, save_every=2
+)
+DATA = SportBalls(seed=5, image_size=16, diameters=(6, 10))
+DENOISER = UNetConfig(
+    image_size=16,
+    model_channels=32,
+    out_channels=6,
+    num_res_blocks=1,
+    attention_resolutions=(2,),
+    channel_mult=(1, 1),
+    num_classes=5,
+)
+CLASSIFIER = ClassifierConfig(
+    image_size=16,
+    model_channels=32,
+    out_channels=4,
+    num_res_blocks=1,
+    attention_resolutions=(2,),
+    channel_mult=(1, 1),
+    num_head_channels=32,
+)
+
+
+def denoiser_and_loss() -> tuple[nn.Module, BatchLoss]:
+    torch.manual_seed(1)
+    loss = denoiser_loss(Diffusion.make(), null_class=4, dropped=0.1, snr_cap=5.0, bf16=False)
+    return UNet(DENOISER), loss
+
+
+def robust_and_loss() -> tuple[nn.Module, BatchLoss]:
+    torch.manual_seed(1)
+    return EncoderClassifier(CLASSIFIER), classifier_loss(Diffusion.make(), attack=Attack(), bf16=False)
+
+
+def trained(network: nn.Module, loss: BatchLoss, *, path: Path, options: TrainingOptions = OPTIONS) -> Trained:
+    return train(network, loss, data=DATA, options=options, state_path=path, on_step=lambda progress: None)
+
+
+@pytest.mark.parametrize("make", [denoiser_and_loss, robust_and_loss])
+def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # pytest passes one of the two functions above
+    whole = trained(*make(), path=tmp_path / "whole.state")
+    trained(*make(), path=tmp_path / "parts.state", options=dataclasses.replace(OPTIONS, steps=2))
+    resumed = trained(*make(), path=tmp_path / "parts.state")
+    assert resumed.progress.step == whole.progress.step == 4
+    for name, value in whole.weights.items():
+        assert torch.equal(resumed.weights[name], value), name
+
+
+def test_a_training_killed_between_saves_continues_from_the_last_one(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 3:
+            raise Killed
+
+    path = tmp_path / "run.state"
+    network, loss = denoiser_and_loss()
+    with pytest.raises(Killed):
+        train(network, loss, data=DATA, options=OPTIONS, state_path=path, on_step=kill)
+    resumed = trained(*denoiser_and_loss(), path=path)
+    whole = trained(*denoiser_and_loss(), path=tmp_path / "whole.state")
+    for name, value in whole.weights.items():
+        assert torch.equal(resumed.weights[name], value), name
+
+
+def test_a_state_of_other_options_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.state"
+    trained(*denoiser_and_loss(), path=path)
+    with pytest.raises(ForeignState, match="other options"):
+        trained(*denoiser_and_loss(), path=path, options=dataclasses.replace(OPTIONS, seed=6))
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    def broken(network: nn.Module, x_0: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+        return network(x_0, torch.zeros(len(y), dtype=torch.int64), y).sum() * float("nan")
+
+    with pytest.raises(TrainingDiverged, match="step 0"):
+        trained(UNet(DENOISER), broken, path=tmp_path / "run.state")
+
+
+def test_training_a_denoiser_lowers_its_loss(tmp_path: Path) -> None:
+    losses: list[float] = []
+    options = dataclasses.replace(OPTIONS, steps=30, anneal_steps=60, save_every=1000)
+    network, loss = denoiser_and_loss()
+    train(
+        network,
+        loss,
+        data=DATA,
+        options=options,
+        state_path=tmp_path / "run.state",
+        on_step=lambda progress: losses.append(progress.loss),
+    )
+    # The mean over all 30 steps lies well below the first loss.
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_learning_rate_rises_and_then_falls_to_0() -> None:
+    rates = [OPTIONS.rate(step) for step in range(11)]
+    assert rates[0] == pytest.approx(0.5e-3)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert rates[10] == 0
+
+
+def test_labels_are_dropped_to_the_null_class() -> None:
+    seen: list[Tensor] = []
+
+    class Spy(nn.Module):
+        def forward(self, x_t: Tensor, t: Tensor, y: Tensor) -> Tensor:
+            seen.append(y)
+            return x_t
+
+    loss = denoiser_loss(Diffusion.make(), null_class=4, dropped=0.1, snr_cap=5.0, bf16=False)
+    loss(Spy(), torch.zeros(2000, 3, 2, 2), torch.zeros(2000, dtype=torch.int64), torch.manual_seed(0))
+    (labels,) = seen
+    assert set(labels.tolist()) == {0, 4}
+    assert (labels == 4).double().mean().item() == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_exact_noise_has_no_squared_error_and_a_smaller_bound_than_a_wrong_one() -> None:
+    process = Diffusion.make()
+    rng = torch.Generator().manual_seed(0)
+    x_0 = torch.rand(4, 3, 8, 8, generator=rng) * 2 - 1
+    noise = torch.randn(x_0.shape, generator=rng)
+    k = torch.tensor([0, 1, 500, 999])
+    # v = -1 is the posterior's own variance, so that the exact noise leaves no divergence above level 0.
+    exact = torch.cat([noise, -torch.ones_like(noise)], dim=1)
+    wrong = torch.cat([noise + 0.5, -torch.ones_like(noise)], dim=1)
+    right = denoising_loss(exact, process, x_0=x_0, k=k, noise=noise, snr_cap=float("inf"))
+    off = denoising_loss(wrong, process, x_0=x_0, k=k, noise=noise, snr_cap=float("inf"))
+    assert right.eps.abs().max() < 1e-12
+    assert off.eps.tolist() == pytest.approx([0.25] * 4)
+    assert right.bound[1:].abs().max() < 1e-4
+    assert (off.bound > right.bound).all()
+
+
+def test_the_bound_trains_the_variance_and_not_the_noise() -> None:
+    process = Diffusion.make()
+    x_0, noise = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    predicted = torch.zeros(2, 6, 4, 4, requires_grad=True)
+    loss = denoising_loss(predicted, process, x_0=x_0, k=torch.tensor([3, 700]), noise=noise, snr_cap=5.0)
+    (gradient,) = torch.autograd.grad(loss.bound.sum(), predicted)
+    assert gradient[:, :3].abs().max() == 0
+    assert gradient[:, 3:].abs().min() > 0
+
+
+def test_the_cap_lowers_the_weight_of_rows_with_little_noise() -> None:
+    process = Diffusion.make()
+    x_0, noise = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    loss = denoising_loss(
+        torch.zeros(2, 3, 4, 4), process, x_0=x_0, k=torch.tensor([100, 900]), noise=noise, snr_cap=5.0
+    )
+    assert loss.eps.tolist() == pytest.approx([5 / process.snr[100].item(), 1.0])
+    assert loss.bound.tolist() == [0, 0]
