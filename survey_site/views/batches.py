@@ -38,9 +38,11 @@ PAIRS_A_PAGE = 24
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """List all batches, the newest first."""
-    batches = Batch.objects.annotate(
-        n_images=Count("images"), n_made=Count("images", filter=~Q(images__name=""))
-    ).prefetch_related("arms")
+    batches = (
+        Batch.objects.annotate(n_images=Count("images"), n_made=Count("images", filter=~Q(images__name="")))
+        .prefetch_related("arms")
+        .order_by("-created_at", "-pk")
+    )
     page = Paginator(batches, BATCHES_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "batches/index.html", {"page": page, "section": "batches"})
 

@@ -186,11 +186,9 @@ def half_done(batch: Batch, *, minutes: float) -> None:
     first, second = batch.chunks.all()
     Chunk.objects.filter(pk=first.pk).update(done_at=now, steps_done=3)
     Chunk.objects.filter(pk=second.pk).update(steps_done=1)
-    Image.objects.filter(chunk=first).update(sha256="x", n_bytes=1, width=1, height=1)
     for image in first.images.all():
-        Image.objects.filter(pk=image.pk).update(
-            name=f"images/{image.pk}.png", sha256="x", n_bytes=1, width=1, height=1
-        )
+        facts = {"name": f"images/{image.pk}.png", "sha256": "x", "n_bytes": 1, "width": 1, "height": 1}
+        Image.objects.filter(pk=image.pk).update(**facts)
     batch.status, batch.started_at = Batch.Status.RUNNING, now - timedelta(minutes=minutes)
     batch.save()
 
