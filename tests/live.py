@@ -69,7 +69,7 @@ class LiveSite:
     def _wait(self) -> None:
         deadline = time.monotonic() + SECONDS_TO_START
         while time.monotonic() < deadline and self.server.poll() is None:
-            with suppress(URLError, ConnectionError), urlopen(f"{self.url}/static/icon.svg", timeout=5):
+            with suppress(URLError, ConnectionError, TimeoutError), urlopen(f"{self.url}/static/icon.svg", timeout=5):
                 return
             time.sleep(0.1)
         raise AssertionError(f"The server did not start: {(self.folder / 'gunicorn.log').read_text()}")
