@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
+# Waiting for a pair that never comes must end in a failure, not in a hang.
+PATIENCE_SECONDS = 120
+
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -25,12 +28,14 @@ class HttpRater:
 
     def rate_to_the_end(self, *, share_twice: float) -> None:
         """Vote until the site says that everything is done."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         self._enter()
         queue = self._read(f"{self.api}/studies/{self.slug}/trials/")
         while queue["standing"] != "finished":
             if queue["trials"]:
                 queue = self._vote(queue["trials"][0], copies=1 + (self.rng.random() < share_twice))
             else:
+                assert time.monotonic() < deadline, f"still {queue['standing']}"
                 time.sleep(0.05)
                 self._enter()
                 queue = self._read(f"{self.api}/studies/{self.slug}/trials/")
