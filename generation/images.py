@@ -64,9 +64,10 @@ def save_pngs(made: Iterable[tuple[Image, Png]], *, made_with: MadeWith) -> None
         image.noise_sha256 = noise_sha256
         image.torch_version, image.device = made_with.torch_version, made_with.device
         image.precision = made_with.precision
-    # 50 rows a statement: SQLite compiles the CASE of every column anew for each.
+    # The rows exist, so every insert meets its conflict and becomes an update. bulk_update compiles a CASE a column:
+    # storing 10,000 images took 17 s with it, and takes 3 s without.
     with transaction.atomic():
-        Image.objects.bulk_update(images, FACTS, batch_size=50)
+        Image.objects.bulk_create(images, update_conflicts=True, unique_fields=["pk"], update_fields=FACTS)
 
 
 def encode_png(pixels: Pixels) -> Png:

@@ -6,19 +6,30 @@ from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
 
 from generation.batches import DEFAULT_STEPS, PAIRS_PER_CHUNK
 from generation.models import Arm, Checkpoint
 from generation.uploads import Upload
 
 
+class ArmsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
+    """Arms to tick, each with what it is: names alone may repeat."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Model) -> str:
+        """Name an arm and how it makes its images."""
+        assert isinstance(obj, Arm)
+        guidance = f"guided by {obj.classifier}, scale {obj.scale:g}" if obj.classifier else "not guided"
+        return f"{obj.name} ({obj.denoiser}, {guidance})"
+
+
 class BatchForm(forms.Form):
     """What to make: classes, pairs, steps, and which of the known arms."""
 
     name = forms.CharField(max_length=100)
-    arms = forms.ModelMultipleChoiceField(
-        Arm.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Arms you have"
-    )
+    arms = ArmsField(Arm.objects.none(), required=False, label="Arms you have")
     classes = forms.CharField(
         required=False,
         help_text="Numbers or names with commas between them, such as 0, 3, 5-9. Empty: all the denoiser knows.",
@@ -38,7 +49,7 @@ class BatchForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = Arm.objects.filter(source=Arm.Source.GENERATED).select_related("denoiser", "classifier")
-        cast("forms.ModelMultipleChoiceField[Arm]", self.fields["arms"]).queryset = known
+        cast(ArmsField, self.fields["arms"]).queryset = known
 
 
 class NewArmForm(forms.Form):
