@@ -1,4 +1,4 @@
-"""A worker that is killed in the middle of a batch: the next one finishes it, to the same bytes."""
+"""Workers that end in the middle of a batch: the next one finishes it, to the same bytes."""
 
 import hashlib
 import os
@@ -25,10 +25,10 @@ from generation.runner import make_chunk
 call_command("migrate", verbosity=0)
 arms = make_arms(Path(settings.VAR_DIR))
 wanted = {"class_indices": [0, 1, 2], "seeds_per_class": 2, "steps": 200, "pairs_per_chunk": 2}
-undisturbed = make_batch(arms, name="undisturbed", **wanted)
-make_every_chunk(undisturbed, make_chunk)
-make_batch(arms, name="disturbed", **wanted)
 """
+A_BATCH = 'make_batch(arms, name="disturbed", **wanted)\n'
+AN_UNDISTURBED_BATCH = 'make_every_chunk(make_batch(arms, name="undisturbed", **wanted), make_chunk)\n'
+WORKER = ("worker", "--pool=solo", "--loglevel=INFO", "--without-gossip", "--without-mingle")
 
 
 class Site:
@@ -87,10 +87,9 @@ def images_of(site: Site, batch: str) -> dict[tuple[Any, ...], str]:
 @pytest.mark.services
 def test_a_killed_workers_batch_is_finished_to_the_same_bytes(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    site.run(SET_UP)
-    worker = ("worker", "--pool=solo", "--loglevel=INFO", "--without-gossip", "--without-mingle")
+    site.run(SET_UP + AN_UNDISTURBED_BATCH + A_BATCH)
 
-    with site.celery(*worker) as first:
+    with site.celery(*WORKER) as first:
         # One chunk is made, and the next is on its way.
         wait_until(
             lambda: (
@@ -104,7 +103,7 @@ def test_a_killed_workers_batch_is_finished_to_the_same_bytes(tmp_path: Path) ->
     made_before = images_of(site, "disturbed")
     assert 0 < len(made_before) < 12
 
-    with site.celery(*worker), site.celery("beat"):
+    with site.celery(*WORKER), site.celery("beat"):
         finished = "SELECT 1 FROM generation_batch WHERE name = 'disturbed' AND status = 'complete'"
         wait_until(lambda: site.rows(finished), seconds=60)
 
@@ -120,3 +119,16 @@ def test_a_killed_workers_batch_is_finished_to_the_same_bytes(tmp_path: Path) ->
     }
     named = site.rows("SELECT name, sha256 FROM generation_image")
     assert {Path(name).name: sha256 for name, sha256 in named} == stored
+
+
+@pytest.mark.services
+def test_a_stopped_worker_gives_its_chunk_back_at_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.run(SET_UP + A_BATCH)
+    with site.celery(*WORKER) as worker:
+        wait_until(lambda: site.rows("SELECT 1 FROM generation_chunk WHERE steps_done > 0"), seconds=60)
+        worker.send_signal(signal.SIGTERM)
+        # Less than the lease, which is what a killed worker's chunk would have to wait for.
+        assert worker.wait(timeout=10) == 0
+    assert site.rows("SELECT count(*) FROM generation_chunk WHERE claimed_by != '' AND done_at IS NULL") == [(0,)]
+    assert site.rows("SELECT 1 FROM generation_chunk WHERE done_at IS NULL AND attempts = 1")
