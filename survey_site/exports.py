@@ -12,14 +12,7 @@ def vote_rows(study: Study) -> Iterator[tuple[object, ...]]:
     """Yield the header, then one row per vote that counts, in order of arrival."""
     labels = labels_of(study)
     yield VOTE_COLUMNS
-    for row in standing_votes(study).iterator(chunk_size=2000):
-        pair_id = row["trial__comparison__pair_id"]
-        yield (
-            pair_id,
-            labels[str(pair_id)],
-            row["rater_name"],
-            row["left_arm"],
-            row["right_arm"],
-            row["choice"],
-            "" if row["response_ms"] is None else row["response_ms"],
-        )
+    for vote in standing_votes(study):
+        milliseconds = "" if vote.response_ms is None else vote.response_ms
+        sides = (vote.left_arm, vote.right_arm)
+        yield (vote.pair_id, labels[vote.pair_id], vote.rater_id, *sides, vote.choice, milliseconds)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -28,7 +28,7 @@ class _Opened:
     at: datetime
 
 
-def import_votes(path: Path, *, title: str = "", owner: AbstractBaseUser | None = None) -> Study:
+def import_votes(path: Path, *, title: str = "", owner: User | None = None) -> Study:
     """Read a vote table and keep it as a closed study whose images are known by name only.
 
     Raises `analysis.InvalidVotes` naming line and column; nothing is kept then.
@@ -42,7 +42,7 @@ def import_votes(path: Path, *, title: str = "", owner: AbstractBaseUser | None 
     return study
 
 
-def _closed_study(votes: Votes, *, title: str, owner: AbstractBaseUser | None) -> Study:
+def _closed_study(votes: Votes, *, title: str, owner: User | None) -> Study:
     now = timezone.now()
     arms = [Arm.objects.create(owner=owner, name=name, source=Arm.Source.UPLOADED) for name in votes.arms]
     labels = sorted(set(votes.class_labels))

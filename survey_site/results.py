@@ -1,14 +1,26 @@
 """From a study's rows to its report: two queries, then numbers only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from django.db.models import Case, CharField, Count, F, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, CharField, Count, F, Min, Q, Sum, When
 from django.db.models.functions import Cast
 
 from analysis import Report, Votes, analyse
 from analysis.votes import Pair, VoteColumns
 from survey_site.models import Comparison, Study, Vote
+
+
+class StandingVote(NamedTuple):
+    """A vote that counts, with the arms that stood left and right."""
+
+    pair_id: str
+    rater_id: str
+    left_arm: str
+    right_arm: str
+    choice: str
+    response_ms: int | None
 
 
 @dataclass(frozen=True)
@@ -45,14 +57,14 @@ def study_report(study: Study) -> Report:
 
 def votes_of(study: Study) -> Votes:
     """Return the votes that count, with every normal comparison, judged or not."""
-    rows = list(standing_votes(study))
+    votes = list(standing_votes(study))
     columns = VoteColumns(
-        pair_id=[row["trial__comparison__pair_id"] for row in rows],
-        rater_id=[row["rater_name"] for row in rows],
-        left_arm=[row["left_arm"] for row in rows],
-        right_arm=[row["right_arm"] for row in rows],
-        choice=[row["choice"] for row in rows],
-        response_ms=[row["response_ms"] for row in rows],
+        pair_id=[vote.pair_id for vote in votes],
+        rater_id=[vote.rater_id for vote in votes],
+        left_arm=[vote.left_arm for vote in votes],
+        right_arm=[vote.right_arm for vote in votes],
+        choice=[vote.choice for vote in votes],
+        response_ms=[vote.response_ms for vote in votes],
     )
     return Votes.from_rows(columns, pairs=list(_pairs(study)))
 
@@ -62,22 +74,22 @@ def labels_of(study: Study) -> dict[str, str]:
     return {pair.pair_id: pair.class_label for pair in _pairs(study)}
 
 
-def standing_votes(study: Study) -> "QuerySet[Vote, dict[str, str | int | None]]":
-    """Return the study's votes that count, in order of arrival, with the arms that stood left and right."""
+def standing_votes(study: Study) -> Iterator[StandingVote]:
+    """Yield the study's votes that count, in order of arrival."""
     arm_a, arm_b = F("trial__comparison__image_a__arm__name"), F("trial__comparison__image_b__arm__name")
-    external = F("trial__rater__external_id")
     code = Cast("trial__rater__code", CharField())
-    return (
+    rows = (
         Vote.objects.standing()
         .filter(trial__comparison__study=study, trial__comparison__kind="normal", trial__kind="normal")
         .annotate(
             left_arm=Case(When(trial__swapped=True, then=arm_b), default=arm_a),
             right_arm=Case(When(trial__swapped=True, then=arm_a), default=arm_b),
-            rater_name=Case(When(trial__rater__external_id="", then=code), default=external),
+            rater_name=Case(When(trial__rater__external_id="", then=code), default=F("trial__rater__external_id")),
         )
         .order_by("pk")
-        .values("trial__comparison__pair_id", "rater_name", "left_arm", "right_arm", "choice", "response_ms")
+        .values_list("trial__comparison__pair_id", "rater_name", "left_arm", "right_arm", "choice", "response_ms")
     )
+    return (StandingVote(*row) for row in rows.iterator(chunk_size=2000))
 
 
 def _pairs(study: Study) -> Iterable[Pair]:

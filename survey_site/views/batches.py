@@ -29,6 +29,7 @@ from generation.images import MissingFile, read_bytes
 from generation.models import Arm, Batch, Checkpoint, Image
 from generation.uploads import InvalidUpload, import_batch
 from survey_site.batch_forms import BatchForm, NewArmFormSet, UploadForm, class_indices
+from survey_site.researchers import researcher_of
 
 BATCHES_A_PAGE = 25
 PAIRS_A_PAGE = 24
@@ -54,7 +55,7 @@ def create(request: HttpRequest) -> HttpResponse:
     form = BatchForm(request.POST or None)
     new_arms = NewArmFormSet(request.POST or None, prefix="new")
     if request.method == "POST" and form.is_valid() and new_arms.is_valid():
-        batch = _created(form, new_arms.cleaned_data, owner=_researcher(request))
+        batch = _created(form, new_arms.cleaned_data, owner=researcher_of(request))
         if batch is not None:
             messages.success(request, f"{batch.name} is queued. This page follows it.")
             return redirect("batch", batch.pk)
@@ -72,7 +73,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         try:
             batch = import_batch(
                 form.uploads(),
-                owner=_researcher(request),
+                owner=researcher_of(request),
                 name=form.cleaned_data["name"],
                 arms=form.expected_arms(),
                 class_texts=form.cleaned_data["class_texts"].splitlines(),
@@ -137,11 +138,6 @@ def image(request: HttpRequest, pk: int) -> HttpResponse:
     except MissingFile as error:
         raise Http404(str(error)) from error
     return HttpResponse(data, content_type="image/png")
-
-
-def _researcher(request: HttpRequest) -> User:
-    assert isinstance(request.user, User), "login_required lets nobody else through"
-    return request.user
 
 
 # Cleaned data is untyped in Django; a row left as it was has none.

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from survey_site.models import Study
+from survey_site.researchers import researcher_of
 from survey_site.results import tally_of
 from survey_site.studies import StudyNotReady, close_study, create_study, open_study, pause_study
 from survey_site.study_forms import StudyForm
@@ -29,7 +30,7 @@ def create(request: HttpRequest) -> HttpResponse:
         return render(request, "studies/create.html", {"form": form, "section": "studies"})
     data = form.cleaned_data
     study = create_study(
-        owner=request.user,
+        owner=researcher_of(request),
         title=data["title"],
         arms=data["arms"],
         batches=[data["batch"]],
