@@ -4,7 +4,7 @@ import math
 
 from django.contrib.auth.models import User
 
-from generation.models import Arm, Checkpoint
+from generation.models import RESERVED_ARM_NAMES, Arm, Checkpoint
 
 # Published scales end at 10; what lies beyond 100 is a slip of the keyboard.
 LARGEST_SCALE = 100.0
@@ -52,6 +52,8 @@ def check_arm(arm: Arm) -> None:
     """Raise InvalidArm, with a sentence, if this arm cannot make images."""
     if not arm.name:
         raise InvalidArm("An arm has no name; give it one that you will recognise in the results.")
+    if arm.name in RESERVED_ARM_NAMES:
+        raise InvalidArm(f'No arm can be called "{arm.name}": results have a column of that name. Choose another.')
     if arm.denoiser is None:
         raise InvalidArm(f'Arm "{arm.name}" was made elsewhere; only arms with a denoiser can generate images.')
     if arm.denoiser.role != Checkpoint.Role.DENOISER:

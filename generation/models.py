@@ -41,6 +41,10 @@ class Checkpoint(models.Model):
         return self.name
 
 
+# Columns of every result stand under these names.
+RESERVED_ARM_NAMES = ("same", "no_preference")
+
+
 class Arm(models.Model):
     """One way to make an image. Rows are never changed: another scale is another arm."""
 
@@ -69,6 +73,7 @@ class Arm(models.Model):
     class Meta:
         ordering = ("name", "pk")
         constraints = (
+            models.CheckConstraint(name="arm_name_is_not_reserved", condition=~Q(name__in=RESERVED_ARM_NAMES)),
             models.CheckConstraint(
                 name="arm_has_a_denoiser_iff_generated",
                 condition=Q(source="generated", denoiser__isnull=False) | Q(source="uploaded", denoiser__isnull=True),
@@ -142,7 +147,7 @@ class Chunk(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ("batch", "position")
+        ordering = ("batch_id", "position")
         constraints = (models.UniqueConstraint(name="one_chunk_a_position", fields=("batch", "position")),)
         indexes = (models.Index(name="chunks_not_done", fields=("lease_until",), condition=Q(done_at__isnull=True)),)
 
@@ -176,7 +181,7 @@ class Image(models.Model):
     original_name = models.CharField(max_length=300, blank=True, help_text="File name in the researcher's upload.")
 
     class Meta:
-        ordering = ("batch", "class_index", "seed", "arm")
+        ordering = ("batch_id", "class_index", "seed", "arm_id")
         constraints = (
             models.UniqueConstraint(name="one_image_a_stimulus", fields=("batch", "arm", "class_index", "seed")),
             models.UniqueConstraint(name="one_image_a_name", fields=("name",), condition=~Q(name="")),

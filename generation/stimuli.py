@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from generation.images import Pixels
+from generation.models import RESERVED_ARM_NAMES
 
 MOST_IMAGES = 50_000
 MOST_PIXELS = 4096 * 4096
@@ -78,6 +79,8 @@ def check_name(arm: str, *, where: str) -> str:
         raise InvalidUpload(f"{where}: the arm is empty; write which arm made this image.")
     if len(name) > 60:
         raise InvalidUpload(f'{where}: arm "{name[:30]}..." is longer than 60 characters.')
+    if name in RESERVED_ARM_NAMES:
+        raise InvalidUpload(f'{where}: no arm can be called "{name}": results have a column of that name. Rename it.')
     return name
 
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from survey_site.api.authentication import RaterCookie
 from survey_site.api.serializers import QueueSerializer
-from survey_site.forms import VoteForm
+from survey_site.forms.votes import VoteForm
 from survey_site.models import Rater, Study, Trial
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
 from survey_site.studies import StudyClosed, require_open

@@ -28,7 +28,7 @@ from generation.batches import (
 from generation.images import MissingFile, read_bytes
 from generation.models import Arm, Batch, Checkpoint, Image
 from generation.uploads import InvalidUpload, import_batch
-from survey_site.batch_forms import BatchForm, NewArmFormSet, UploadForm, class_indices
+from survey_site.forms.batches import BatchForm, NewArmFormSet, UploadForm, class_indices
 from survey_site.researchers import researcher_of
 
 BATCHES_A_PAGE = 25

@@ -8,7 +8,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from generation.images import MissingFile, read_bytes
-from survey_site.forms import VoteForm
+from survey_site.forms.votes import VoteForm
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, remember_rater, status_of

@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from survey_site.forms.studies import StudyForm
 from survey_site.models import Study
 from survey_site.researchers import researcher_of
 from survey_site.results import tally_of
 from survey_site.studies import StudyNotReady, close_study, create_study, open_study, pause_study
-from survey_site.study_forms import StudyForm
 
 
 @login_required

@@ -138,6 +138,7 @@ def test_arms_that_cannot_share_a_batch_are_refused() -> None:
         (lambda: {"scale": float("inf")}, "the scale is inf"),
         (lambda: {"scale": -0.5}, "the scale is -0.5; choose one from 0 to 100"),
         (lambda: {"scale": 1e6}, "the scale is 1000000"),
+        (lambda: {"name": "no_preference"}, "results have a column of that name"),
         (
             lambda: {"denoiser": stored_checkpoint(null_class=None), "class_conditional": False},
             "was trained without a null class",

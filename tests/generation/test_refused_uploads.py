@@ -193,6 +193,11 @@ def test_an_empty_arm_or_label_is_refused_by_row() -> None:
     assert refused(with_row(5, ("old/dog-7.png", "old", "", 7))).startswith("metadata.csv, row 5: the label is empty")
 
 
+def test_an_arm_named_like_a_column_of_the_results_is_refused_by_row() -> None:
+    sentence = refused(with_row(5, ("old/dog-7.png", "same", "dog", 7)))
+    assert sentence.startswith('metadata.csv, row 5: no arm can be called "same"')
+
+
 def test_an_unknown_arm_is_refused_by_row() -> None:
     sentence = refused(with_row(5, ("old/dog-7.png", "odl", "dog", 7)), arms=["old", "new"])
     assert sentence == 'metadata.csv, row 5: unknown arm "odl"; the arms of this upload are old, new.'

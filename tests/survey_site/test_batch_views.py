@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from generation.models import Arm, Batch, Image
 from generation.runner import make_chunk
-from survey_site.batch_forms import class_indices
+from survey_site.forms.batches import class_indices
 from survey_site.templatetags.batches import time_left
 from tests.generation.factories import make_arms, make_batch, make_every_chunk, stored_checkpoint
 from tests.generation.upload_files import LABELS, ROWS, folder_files, npz_of, samples, zip_of

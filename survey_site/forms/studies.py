@@ -5,37 +5,51 @@ from typing import Any
 from django import forms
 
 from generation.models import Arm, Batch
-from survey_site.models import DEFAULT_QUESTION, Study
+from survey_site.models import DEFAULT_QUESTION
+
+# Past this a comparison's vote count says nothing that a smaller one does not.
+MOST_VOTES = 10_000
 
 
-class StudyForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+class ArmsField(forms.ModelMultipleChoiceField):
+    """Arms of several batches, which may bear the same names: each says where it is from."""
+
+    # Typed loosely by Django's stubs.
+    def label_from_instance(self, obj: Any) -> str:
+        """Name the arm and its batches."""
+        return f"{obj.name} ({', '.join(batch.name for batch in obj.batches.all())})"
+
+
+class StudyForm(forms.Form):
     """A title, a question, the batch to ask about, and how many votes are wanted."""
 
+    title = forms.CharField(max_length=120, help_text="For you and your colleagues; raters do not see it.")
+    question = forms.CharField(max_length=300, initial=DEFAULT_QUESTION, help_text="Asked above every pair.")
     batch = forms.ModelChoiceField(
         Batch.objects.none(), empty_label="Choose a batch", help_text="Its images are paired by class and seed."
     )
-    arms = forms.ModelMultipleChoiceField(
+    arms = ArmsField(
         Arm.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Compare only these arms of the batch. Tick none to compare all of them.",
     )
+    votes_wanted = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_VOTES,
+        label="Votes per comparison",
+        help_text="Leave empty to let every rater see every comparison.",
+    )
+    opens_when_ready = forms.BooleanField(required=False, help_text="Open by itself when all images are there.")
 
-    class Meta:
-        model = Study
-        fields = ("title", "question", "votes_wanted", "opens_when_ready")
-        help_texts = {  # noqa: RUF012 - a Django form's Meta is never changed
-            "title": "For you and your colleagues; raters do not see it.",
-            "question": "Asked above every pair.",
-        }
-
+    # Django's form takes a dozen loosely typed arguments; they are handed on.
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         usable = (Batch.Status.QUEUED, Batch.Status.RUNNING, Batch.Status.COMPLETE)
         batches = Batch.objects.exclude(source=Batch.Source.IMPORTED).filter(status__in=usable)
         self._field("batch").queryset = batches
-        self._field("arms").queryset = Arm.objects.filter(batches__in=batches).distinct()
-        self.fields["question"].initial = DEFAULT_QUESTION
+        self._field("arms").queryset = Arm.objects.filter(batches__in=batches).distinct().prefetch_related("batches")
 
     def clean(self) -> dict[str, Any]:
         """Refuse arms of another batch and fewer than two."""

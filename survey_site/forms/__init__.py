@@ -1,0 +1,1 @@
+"""What researchers and raters may send, one module a noun."""
