@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-NORM_GROUPS = 32
 _M = TypeVar("_M", bound=nn.Module)
 
 
@@ -24,9 +23,16 @@ def timestep_embedding(t: Tensor, width: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def group_norm(channels: int) -> nn.GroupNorm:
-    """A group norm of 32 groups, the only normalisation of these networks."""
-    return nn.GroupNorm(NORM_GROUPS, channels)
+PUBLISHED_GROUPS = 32
+
+
+def group_norm(channels: int, groups: int) -> nn.GroupNorm:
+    """A group norm, the only normalisation of these networks; the published ones have 32 groups.
+
+    A group of a single channel loses that channel's mean, so a narrow network needs fewer groups: else it can't tell
+    the brightness of its input, and paints the whole canvas in a wrong colour.
+    """
+    return nn.GroupNorm(groups, channels)
 
 
 def conv3(channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2d:
@@ -92,15 +98,16 @@ class ResBlock(nn.Module):
         embedding_width: int,
         scale_shift: bool,
         dropout: float,
+        groups: int = PUBLISHED_GROUPS,
         resample: float = 1,
     ) -> None:
         super().__init__()
         self.scale_shift = scale_shift
         self.resample = Resample(resample)
-        self.in_layers = nn.Sequential(group_norm(channels), nn.SiLU(), conv3(channels, out_channels))
+        self.in_layers = nn.Sequential(group_norm(channels, groups), nn.SiLU(), conv3(channels, out_channels))
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_width, (1 + scale_shift) * out_channels))
         self.out_layers = nn.Sequential(
-            group_norm(out_channels),
+            group_norm(out_channels, groups),
             nn.SiLU(),
             nn.Dropout(dropout),
             zeroed(conv3(out_channels, out_channels)),
@@ -148,11 +155,11 @@ def pointwise(x: Tensor, layer: nn.Conv1d) -> Tensor:
 class AttentionBlock(nn.Module):
     """Self-attention between all pixels, added to its input."""
 
-    def __init__(self, channels: int, *, heads: int, new_order: bool) -> None:
+    def __init__(self, channels: int, *, heads: int, new_order: bool, groups: int = PUBLISHED_GROUPS) -> None:
         super().__init__()
         self.heads = heads
         self.new_order = new_order
-        self.norm = group_norm(channels)
+        self.norm = group_norm(channels, groups)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = zeroed(nn.Conv1d(channels, channels, 1))
 

@@ -39,7 +39,7 @@ class EncoderClassifier(nn.Module):
         self.middle_block = middle_stage(config, channels)
         side = config.image_size // 2 ** (len(config.channel_mult) - 1)
         pool = AttentionPool(side, channels, head_channels=config.num_head_channels, out_channels=config.out_channels)
-        self.out = nn.Sequential(group_norm(channels), nn.SiLU(), pool)
+        self.out = nn.Sequential(group_norm(channels, config.norm_groups), nn.SiLU(), pool)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """x_t: [N, 3, H, W], t: int64 [N], 0 = least noise -> logits [N, classes]."""

@@ -14,6 +14,25 @@ from torch import Tensor, nn
 
 from generation.diffusion.process import Diffusion
 
+
+@dataclass(frozen=True, kw_only=True)
+class LevelWeights:
+    """How much the squared error of a noise level counts.
+
+    The weight is min(1, cap / SNR) and, below SNR 1, SNR^(-1/2) up to `boost`. The cap spares effort on levels with
+    little noise (Hang et al., 2023). The boost spends it on levels with much noise, where small errors in the noise are
+    large ones in the image: without it a small network paints the whole canvas in a wrong colour for long. cap =
+    infinity and boost = 1 give every level the weight 1 (Ho et al.).
+    """
+
+    cap: float = math.inf
+    boost: float = 1.0
+
+    def of(self, snr: Tensor) -> Tensor:
+        """Weights of signal-to-noise ratios, elementwise."""
+        return (self.cap / snr).clamp(max=1) * snr.rsqrt().clamp(1, self.boost)
+
+
 # The bound's weight: a thousandth of its sum over the original chain's 1000 steps.
 BOUND_WEIGHT = 1.0
 HALF_LEVEL = 1 / 255  # Half the distance between two of 256 pixel values in [-1, 1].
@@ -32,15 +51,11 @@ class DenoisingLoss:
 
 
 def denoising_loss(
-    predicted: Tensor, process: Diffusion, *, x_0: Tensor, k: Tensor, noise: Tensor, snr_cap: float
+    predicted: Tensor, process: Diffusion, *, x_0: Tensor, k: Tensor, noise: Tensor, weights: LevelWeights
 ) -> DenoisingLoss:
-    """Loss of a prediction [N, 3 or 6, H, W] for images noised to levels k [N] with `noise`.
-
-    snr_cap: rows are weighted by min(SNR, cap) / SNR; infinity gives every row the weight 1 (Ho et al.'s L_simple).
-    """
+    """Loss of a prediction [N, 3 or 6, H, W] for images noised to levels k [N] with `noise`."""
     eps = predicted[:, : x_0.shape[1]]
-    weight = (snr_cap / process.snr[k]).clamp(max=1)
-    squared = weight * (eps - noise).square().mean(dim=(1, 2, 3))
+    squared = weights.of(process.snr[k]) * (eps - noise).square().mean(dim=(1, 2, 3))
     if predicted.shape[1] == x_0.shape[1]:
         return DenoisingLoss(squared, torch.zeros_like(squared))
     v = predicted[:, x_0.shape[1] :]

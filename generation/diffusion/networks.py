@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from generation.diffusion.blocks import (
+    PUBLISHED_GROUPS,
     AttentionBlock,
     Downsample,
     ResBlock,
@@ -45,6 +46,7 @@ class BackboneConfig:
     resblock_updown: bool = True
     use_new_attention_order: bool = False
     dropout: float = 0.0
+    norm_groups: int = PUBLISHED_GROUPS
 
     def __post_init__(self) -> None:
         # JSON knows no tuples: a config that comes back from a file must equal the one that went in.
@@ -64,6 +66,7 @@ class BackboneConfig:
             embedding_width=self.embedding_width,
             scale_shift=self.use_scale_shift_norm,
             dropout=self.dropout,
+            groups=self.norm_groups,
             resample=resample,
         )
 
@@ -71,7 +74,7 @@ class BackboneConfig:
         """An attention block of this network's kind."""
         by_width = self.num_head_channels != -1
         heads = channels // self.num_head_channels if by_width else self.num_heads
-        return AttentionBlock(channels, heads=heads, new_order=self.use_new_attention_order)
+        return AttentionBlock(channels, heads=heads, new_order=self.use_new_attention_order, groups=self.norm_groups)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +106,9 @@ class UNet(nn.Module):
         self.middle_block = middle_stage(config, skips[-1])
         self.output_blocks = nn.ModuleList(_decoder_stages(config, skips))
         width = config.channel_mult[0] * config.model_channels
-        self.out = nn.Sequential(group_norm(width), nn.SiLU(), zeroed(conv3(width, config.out_channels)))
+        self.out = nn.Sequential(
+            group_norm(width, config.norm_groups), nn.SiLU(), zeroed(conv3(width, config.out_channels))
+        )
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """x_t: [N, 3, H, W], t: [N], y: [N] or None -> [N, out_channels, H, W].

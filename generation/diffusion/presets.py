@@ -21,6 +21,8 @@ DENOISER = UNetConfig(
     num_head_channels=32,
     resblock_updown=False,
     use_new_attention_order=True,
+    # Four channels or more in a group, see blocks.group_norm.
+    norm_groups=8,
 )
 
 GUIDE = ClassifierConfig(

@@ -34,6 +34,7 @@ SHARED_OPTIONS = (
     "ema_decay",
     "seed",
     "threads",
+    "workers",
     "bf16",
     "compile",
 )
@@ -72,6 +73,7 @@ def add_training_arguments(
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=250, help="steps between resumable states")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument("--workers", type=int, default=1, help="parts of a batch trained on at once")
     parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16 (faster on recent CPUs)")
     parser.add_argument("--compile", action="store_true", help="compile the network (needs a C++ compiler)")
     parser.add_argument("--resume", action="store_true", help="continue the run that --out holds")
@@ -79,7 +81,7 @@ def add_training_arguments(
 
 def training_options(options: Options) -> TrainingOptions:
     """The options of a training command, checked. Raises CommandError with a sentence."""
-    for name in ("steps", "batch_size", "learning_rate", "save_every"):
+    for name in ("steps", "batch_size", "learning_rate", "save_every", "workers"):
         if options[name] <= 0:
             raise CommandError(f"--{name.replace('_', '-')} must be more than 0, not {options[name]}.")
     if not 0 <= options["ema_decay"] < 1:
@@ -99,6 +101,7 @@ def training_options(options: Options) -> TrainingOptions:
         seed=options["seed"],
         save_every=options["save_every"],
         bf16=options["bf16"],
+        workers=options["workers"],
     )
 
 

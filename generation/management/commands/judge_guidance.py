@@ -46,20 +46,44 @@ class Networks:
     judge: CleanClassifier
 
 
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What is generated: count images per arm, told their class or the null class, guided by arm at these scales."""
+
+    name: str
+    null: bool
+    scales: dict[str, float]
+    count: int
+    steps: int
+    bf16: bool
+
+
 @dataclass(frozen=True)
 class Judged:
-    """One arm's result: how many of n images show the requested class to the judge."""
+    """One arm's result: in how many of its images the judge finds the requested class."""
 
     arm: str
-    condition: str
-    scale: float
-    n: int
+    condition: Condition
     right: int
 
     @property
     def share(self) -> float:
         """Share of images of the requested class."""
-        return self.right / self.n
+        return self.right / self.condition.count
+
+    def facts(self) -> dict[str, str | float | int]:
+        """The result as judged.json has it."""
+        condition = self.condition
+        return {
+            "condition": condition.name,
+            "arm": self.arm,
+            "scale": condition.scales[self.arm],
+            "steps": condition.steps,
+            "precision": "bfloat16" if condition.bf16 else "float32",
+            "n": condition.count,
+            "right": self.right,
+            "share": self.share,
+        }
 
 
 class Command(BaseCommand):
@@ -72,32 +96,50 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, required=True, help="folder for the report and the contact sheet")
         parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the weights")
         parser.add_argument("--pairs", type=int, default=40, help="class-conditional pairs, as in the demo")
+        parser.add_argument("--steps", type=int, default=50, help="steps of the pairs")
         parser.add_argument("--null-images", type=int, default=400, help="images per arm with the null class")
+        parser.add_argument("--null-steps", type=int, default=50)
         parser.add_argument("--null-scale", type=float, default=4.0, help="guidance scale with the null class")
-        parser.add_argument("--steps", type=int, default=50)
+        parser.add_argument("--null-bf16", action="store_true", help="null class in bfloat16, which is faster")
         parser.add_argument("--chunk", type=int, default=20, help="seeds generated together")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         """Generate, judge, write."""
-        for name in ("pairs", "null_images", "steps", "chunk"):
+        for name in ("pairs", "null_images", "steps", "null_steps", "chunk"):
             if options[name] < 1:
                 raise CommandError(f"--{name.replace('_', '-')} must be at least 1, not {options[name]}.")
         networks = _networks(options["weights"])
+        requested, null = _conditions(options)
         started = time.monotonic()
-        size = {"steps": options["steps"], "chunk": options["chunk"]}
-        pairs = _generate(networks, DEMO_SCALES, count=options["pairs"], null=False, **size)
-        seconds = time.monotonic() - started
-        scales = {"unguided": 0.0, **dict.fromkeys(DEMO_SCALES, options["null_scale"])}
-        unconditional = _generate(networks, scales, count=options["null_images"], null=True, **size)
-        judged = [
-            *_judged(networks.judge, pairs, condition="requested class", scales=DEMO_SCALES),
-            *_judged(networks.judge, unconditional, condition="null class", scales=scales),
-        ]
+        pairs = _generate(networks, requested, chunk=options["chunk"])
+        seconds = (time.monotonic() - started) / requested.count
+        judged = _judged(networks.judge, pairs, requested)
+        judged += _judged(networks.judge, _generate(networks, null, chunk=options["chunk"]), null)
         options["out"].mkdir(parents=True, exist_ok=True)
-        _write(options["out"], judged, steps=options["steps"], seconds_a_pair=seconds / options["pairs"])
+        _write(options["out"], judged, seconds_a_pair=seconds)
         _sheet(pairs).save(options["out"] / "pairs.png")
         for line in judged:
-            self.stdout.write(f"{line.condition}, {line.arm} s={line.scale:g}: {line.right}/{line.n}")
+            self.stdout.write(f"{line.condition.name}, {line.arm}: {line.right} of {line.condition.count}")
+
+
+def _conditions(options: dict[str, Any]) -> tuple[Condition, Condition]:
+    requested = Condition(
+        name="requested class",
+        null=False,
+        scales=DEMO_SCALES,
+        count=options["pairs"],
+        steps=options["steps"],
+        bf16=False,
+    )
+    null = Condition(
+        name="null class",
+        null=True,
+        scales={"unguided": 0.0, **dict.fromkeys(DEMO_SCALES, options["null_scale"])},
+        count=options["null_images"],
+        steps=options["null_steps"],
+        bf16=options["null_bf16"],
+    )
+    return requested, null
 
 
 def _networks(folder: Path) -> Networks:
@@ -114,27 +156,30 @@ def _networks(folder: Path) -> Networks:
     return Networks(denoiser, guides, judge)
 
 
-def _generate(
-    networks: Networks, scales: dict[str, float], *, count: int, null: bool, steps: int, chunk: int
-) -> dict[str, Tensor]:
+def _generate(networks: Networks, condition: Condition, *, chunk: int) -> dict[str, Tensor]:
     """Seed-matched images of every arm, [count, 3, 64, 64] each: image i has seed i and class i mod 4."""
-    made: dict[str, list[Tensor]] = {arm: [] for arm in scales}
-    bar = tqdm(total=math.ceil(count / chunk) * steps, unit="step", mininterval=5)
-    for seeds in torch.split(torch.arange(count), chunk):
-        y = seeds % CLASSES
-        labels = torch.full_like(y, NULL_CLASS) if null else y
-        samples = ddpm(
-            networks.denoiser,
-            Diffusion.make().respaced(steps),
-            noise=SeededNoise(seeds.tolist(), (3, 64, 64), steps=steps, copies=len(scales)),
-            labels=labels.repeat(len(scales)),
-            guidance=_arms(networks, scales, y),
-            on_step=_advance(bar),
-        )
-        for arm, rows in zip(scales, samples.chunk(len(scales)), strict=True):
-            made[arm].append(rows)
-    bar.close()
+    made: dict[str, list[Tensor]] = {arm: [] for arm in condition.scales}
+    with tqdm(total=math.ceil(condition.count / chunk) * condition.steps, unit="step", mininterval=5) as bar:
+        for seeds in torch.split(torch.arange(condition.count), chunk):
+            with torch.autocast("cpu", torch.bfloat16, enabled=condition.bf16):
+                samples = _samples(networks, condition, seeds=seeds, on_step=_advance(bar))
+            for arm, rows in zip(made, samples.chunk(len(made)), strict=True):
+                made[arm].append(rows)
     return {arm: torch.cat(parts) for arm, parts in made.items()}
+
+
+def _samples(networks: Networks, condition: Condition, *, seeds: Tensor, on_step: OnStep) -> Tensor:
+    """All arms' images of some seeds, arm by arm."""
+    y, copies = seeds % CLASSES, len(condition.scales)
+    labels = torch.full_like(y, NULL_CLASS) if condition.null else y
+    return ddpm(
+        networks.denoiser,
+        Diffusion.make().respaced(condition.steps),
+        noise=SeededNoise(seeds.tolist(), (3, 64, 64), steps=condition.steps, copies=copies),
+        labels=labels.repeat(copies),
+        guidance=_arms(networks, condition.scales, y),
+        on_step=on_step,
+    )
 
 
 def _advance(bar: "tqdm[Any]") -> OnStep:
@@ -154,37 +199,32 @@ def _arms(networks: Networks, scales: dict[str, float], y: Tensor) -> Guidance:
     return by_rows(parts)
 
 
-def _judged(
-    judge: CleanClassifier, images: dict[str, Tensor], *, condition: str, scales: dict[str, float]
-) -> list[Judged]:
+def _judged(judge: CleanClassifier, images: dict[str, Tensor], condition: Condition) -> list[Judged]:
     results = []
     for arm, x in images.items():
-        requested = torch.arange(len(x)) % CLASSES
         # The judge sees what a rater sees: 8-bit pixels.
         shown = to_uint8(x).permute(0, 3, 1, 2).float() / 127.5 - 1
-        right = int((seen_classes(judge, shown) == requested).sum())
-        results.append(Judged(arm, condition, scales[arm], len(x), right))
+        right = seen_classes(judge, shown) == torch.arange(len(x)) % CLASSES
+        results.append(Judged(arm, condition, int(right.sum())))
     return results
 
 
-def _write(folder: Path, judged: Sequence[Judged], *, steps: int, seconds_a_pair: float) -> None:
+def _write(folder: Path, judged: Sequence[Judged], *, seconds_a_pair: float) -> None:
+    results = [line.facts() for line in judged]
     report = {
         "sampler": "ddpm",
-        "steps": steps,
-        "of": 1000,
+        "timesteps": 1000,
         "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
         "seconds_a_pair": round(seconds_a_pair, 2),
-        "arms": [
-            {"condition": j.condition, "arm": j.arm, "scale": j.scale, "n": j.n, "right": j.right, "share": j.share}
-            for j in judged
-        ],
+        "arms": results,
     }
     (folder / "judged.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    rows = [[j.condition, j.arm, f"{j.scale:g}", str(j.n), percent(j.share)] for j in judged]
+    columns = ("condition", "arm", "scale", "steps", "precision", "n")
     table = CardTable(
-        f"Images in which the judge finds the requested class (DDPM, {steps} of 1000 steps)",
-        ("denoiser is told", "arm", "scale", "n", "requested class found"),
-        rows,
+        "Images in which the judge finds the requested class (DDPM)",
+        (*columns, "requested class found"),
+        [[*(str(line.facts()[name]) for name in columns), percent(line.share)] for line in judged],
     )
     (folder / "judged.md").write_text(table.markdown() + "\n", encoding="utf-8")
 

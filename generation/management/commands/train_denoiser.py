@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from generation.diffusion.losses import LevelWeights
 from generation.diffusion.networks import UNet
 from generation.diffusion.presets import DENOISER, NULL_CLASS
 from generation.diffusion.process import Diffusion
@@ -27,7 +28,8 @@ class Command(BaseCommand):
         """The options of every training, and those of this loss."""
         add_training_arguments(parser, name="sportballs-denoiser", steps=6000, batch_size=32, rate=8e-4, decay=0.0)
         parser.add_argument("--label-dropout", type=float, default=0.1, help="share of labels made null")
-        parser.add_argument("--snr-cap", type=float, default=5.0, help="cap of the loss's SNR weight")
+        parser.add_argument("--snr-cap", type=float, default=5.0, help="SNR from which levels count less")
+        parser.add_argument("--boost", type=float, default=10.0, help="most that a very noisy level counts")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         """Train, save, write the card."""
@@ -37,7 +39,7 @@ class Command(BaseCommand):
             Diffusion.make(),
             null_class=NULL_CLASS,
             dropped=options["label_dropout"],
-            snr_cap=options["snr_cap"],
+            weights=LevelWeights(cap=options["snr_cap"], boost=options["boost"]),
             bf16=options["bf16"],
         )
         path = run_training(UNet(DENOISER), loss, options=options, about=_about(options))
@@ -47,18 +49,19 @@ class Command(BaseCommand):
 def _check(options: Options) -> None:
     if not 0 <= options["label_dropout"] <= 1:
         raise CommandError(f"--label-dropout is a share between 0 and 1, not {options['label_dropout']}.")
-    if options["snr_cap"] <= 0:
-        raise CommandError(f"--snr-cap must be more than 0, not {options['snr_cap']}.")
+    if options["snr_cap"] <= 0 or options["boost"] < 1:
+        raise CommandError("--snr-cap must be more than 0 and --boost at least 1.")
 
 
 def _about(options: Options) -> Description:
     loss = (
-        f"squared error of the noise, weighted by min(SNR, {options['snr_cap']:g}) / SNR, plus the variational "
-        "bound in bits per dimension, which trains the variance alone"
+        f"squared error of the noise, weighted by min(1, {options['snr_cap']:g} / SNR) and, below SNR 1, by "
+        f"SNR^(-1/2) up to {options['boost']:g}; plus the variational bound in bits per dimension, which trains the "
+        "variance alone"
     )
     return Description(
         command="train_denoiser",
-        own_options=("label_dropout", "snr_cap"),
+        own_options=("label_dropout", "snr_cap", "boost"),
         title="SportBalls denoiser",
         summary=SUMMARY,
         facts={"loss": loss, "labels dropped": options["label_dropout"]},

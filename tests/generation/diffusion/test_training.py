@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from generation.diffusion.attacks import Attack
 from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier
 from generation.diffusion.datasets import SportBalls
-from generation.diffusion.losses import denoising_loss
+from generation.diffusion.losses import LevelWeights, denoising_loss
 from generation.diffusion.networks import UNet, UNetConfig
 from generation.diffusion.process import Diffusion
 from generation.diffusion.training import (
@@ -49,7 +49,7 @@ CLASSIFIER = ClassifierConfig(
 
 def denoiser_and_loss() -> tuple[nn.Module, BatchLoss]:
     torch.manual_seed(1)
-    loss = denoiser_loss(Diffusion.make(), null_class=4, dropped=0.1, snr_cap=5.0, bf16=False)
+    loss = denoiser_loss(Diffusion.make(), null_class=4, dropped=0.1, weights=LevelWeights(cap=5.0), bf16=False)
     return UNet(DENOISER), loss
 
 
@@ -136,7 +136,7 @@ def test_labels_are_dropped_to_the_null_class() -> None:
             seen.append(y)
             return x_t
 
-    loss = denoiser_loss(Diffusion.make(), null_class=4, dropped=0.1, snr_cap=5.0, bf16=False)
+    loss = denoiser_loss(Diffusion.make(), null_class=4, dropped=0.1, weights=LevelWeights(cap=5.0), bf16=False)
     loss(Spy(), torch.zeros(2000, 3, 2, 2), torch.zeros(2000, dtype=torch.int64), torch.manual_seed(0))
     (labels,) = seen
     assert set(labels.tolist()) == {0, 4}
@@ -152,8 +152,8 @@ def test_the_exact_noise_has_no_squared_error_and_a_smaller_bound_than_a_wrong_o
     # v = -1 is the posterior's own variance, so that the exact noise leaves no divergence above level 0.
     exact = torch.cat([noise, -torch.ones_like(noise)], dim=1)
     wrong = torch.cat([noise + 0.5, -torch.ones_like(noise)], dim=1)
-    right = denoising_loss(exact, process, x_0=x_0, k=k, noise=noise, snr_cap=float("inf"))
-    off = denoising_loss(wrong, process, x_0=x_0, k=k, noise=noise, snr_cap=float("inf"))
+    right = denoising_loss(exact, process, x_0=x_0, k=k, noise=noise, weights=LevelWeights())
+    off = denoising_loss(wrong, process, x_0=x_0, k=k, noise=noise, weights=LevelWeights())
     assert right.eps.abs().max() < 1e-12
     assert off.eps.tolist() == pytest.approx([0.25] * 4)
     assert right.bound[1:].abs().max() < 1e-4
@@ -164,7 +164,9 @@ def test_the_bound_trains_the_variance_and_not_the_noise() -> None:
     process = Diffusion.make()
     x_0, noise = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
     predicted = torch.zeros(2, 6, 4, 4, requires_grad=True)
-    loss = denoising_loss(predicted, process, x_0=x_0, k=torch.tensor([3, 700]), noise=noise, snr_cap=5.0)
+    loss = denoising_loss(
+        predicted, process, x_0=x_0, k=torch.tensor([3, 700]), noise=noise, weights=LevelWeights(cap=5.0)
+    )
     (gradient,) = torch.autograd.grad(loss.bound.sum(), predicted)
     assert gradient[:, :3].abs().max() == 0
     assert gradient[:, 3:].abs().min() > 0
@@ -174,7 +176,18 @@ def test_the_cap_lowers_the_weight_of_rows_with_little_noise() -> None:
     process = Diffusion.make()
     x_0, noise = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
     loss = denoising_loss(
-        torch.zeros(2, 3, 4, 4), process, x_0=x_0, k=torch.tensor([100, 900]), noise=noise, snr_cap=5.0
+        torch.zeros(2, 3, 4, 4),
+        process,
+        x_0=x_0,
+        k=torch.tensor([100, 900]),
+        noise=noise,
+        weights=LevelWeights(cap=5.0),
     )
     assert loss.eps.tolist() == pytest.approx([5 / process.snr[100].item(), 1.0])
     assert loss.bound.tolist() == [0, 0]
+
+
+def test_the_boost_raises_the_weight_of_rows_with_much_noise() -> None:
+    snr = torch.tensor([4.0, 1.0, 0.25, 1e-4])
+    assert LevelWeights(boost=10.0).of(snr).tolist() == pytest.approx([1.0, 1.0, 2.0, 10.0])
+    assert LevelWeights().of(snr).tolist() == [1.0, 1.0, 1.0, 1.0]

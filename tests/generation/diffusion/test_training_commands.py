@@ -71,7 +71,7 @@ def test_the_judge_is_another_architecture_that_takes_no_timestep(tmp_path: Path
         ("train_denoiser", {"batch_size": -1}, "--batch-size must be more than 0"),
         ("train_denoiser", {"anneal_steps": 1, "steps": 2}, "would end before"),
         ("train_denoiser", {"label_dropout": 1.5}, "share between 0 and 1"),
-        ("train_denoiser", {"snr_cap": 0.0}, "--snr-cap must be more than 0"),
+        ("train_denoiser", {"snr_cap": 0.0}, "--snr-cap must be more than 0 and --boost at least 1"),
         ("train_denoiser", {"ema_decay": 1.0}, "--ema-decay"),
         ("train_denoiser", {"seed": HELD_OUT_SEED}, "draws the held-out items"),
         ("train_classifier", {"adversarial": True, "eps": 0.0}, "positive --eps"),
