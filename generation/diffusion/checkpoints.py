@@ -100,6 +100,8 @@ def save_checkpoint(path: Path, module: nn.Module, *, training: Training, half: 
     }
     unfinished = path.with_suffix(".part")
     save_file(weights, str(unfinished), metadata={METADATA_KEY: json.dumps(facts, sort_keys=True)})
+    # A temporary file is private to its owner; weights are for every user of the machine.
+    unfinished.chmod(0o644)
     unfinished.replace(path)
 
 

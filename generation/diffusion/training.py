@@ -173,7 +173,7 @@ class _Run:
             return loss.item(), torch.autograd.grad(loss, parameters)
 
         shares = torch.arange(len(y)).chunk(self.options.workers)
-        parts = list(self._map(part, range(len(shares)), shares))
+        parts: list[tuple[float, tuple[Tensor, ...]]] = list(self._map(part, range(len(shares)), shares))
         for parameter, *gradients in zip(parameters, *(gradients for _, gradients in parts), strict=True):
             parameter.grad = sum(gradients[1:], start=gradients[0])
         return sum(loss for loss, _ in parts)

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,15 @@ def trained(network: nn.Module, loss: BatchLoss, *, path: Path, options: Trainin
     return train(network, loss, data=DATA, options=options, state_path=path, on_step=lambda progress: None)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("make", [denoiser_and_loss, robust_and_loss])
-def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # pytest passes one of the two functions above
-    whole = trained(*make(), path=tmp_path / "whole.state")
-    trained(*make(), path=tmp_path / "parts.state", options=dataclasses.replace(OPTIONS, steps=2))
-    resumed = trained(*make(), path=tmp_path / "parts.state")
+def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(
+    make: Callable[[], tuple[nn.Module, BatchLoss]], workers: int, tmp_path: Path
+) -> None:
+    options = dataclasses.replace(OPTIONS, workers=workers)
+    whole = trained(*make(), path=tmp_path / "whole.state", options=options)
+    trained(*make(), path=tmp_path / "parts.state", options=dataclasses.replace(options, steps=2))
+    resumed = trained(*make(), path=tmp_path / "parts.state", options=options)
     assert resumed.progress.step == whole.progress.step == 4
     for name, value in whole.weights.items():
         assert torch.equal(resumed.weights[name], value), name
