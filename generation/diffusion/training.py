@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from generation.diffusion.attacks import Attack, pgd
 from generation.diffusion.datasets import SportBalls
 from generation.diffusion.losses import LevelWeights, classification_loss, denoising_loss
+from generation.diffusion.optimisers import Optimiser, Optimisers
 from generation.diffusion.process import Diffusion
 
 Weights = dict[str, Tensor]
@@ -47,6 +48,7 @@ class TrainingOptions:
     weight_decay: float = 0.05
     warmup_steps: int = 100
     ema_decay: float = 0.999
+    optimiser: Optimiser = Optimiser.ADAMW
     bf16: bool = False
     workers: int = 1
     save_every: int = 250
@@ -87,8 +89,7 @@ def train(
 
     Raises ForeignState if the state belongs to another run, TrainingDiverged if the loss is not finite.
     """
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-    run = _Run(network, optimiser, options=options)
+    run = _Run(network, options=options)
     if state_path.exists():
         run.restore(state_path)
     network.train()
@@ -139,22 +140,19 @@ def judge_loss(network: nn.Module, x_0: Tensor, y: Tensor, rng: torch.Generator)
 class _Run:
     """One training run's changing parts, and how they are saved and restored."""
 
-    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer, *, options: TrainingOptions) -> None:
-        self.network, self.optimiser, self.options = network, optimiser, options
+    def __init__(self, network: nn.Module, *, options: TrainingOptions) -> None:
+        self.network, self.options = network, options
+        self.optimisers = Optimisers(network, kind=options.optimiser, weight_decay=options.weight_decay)
         self.averaged: Weights = {name: value.clone() for name, value in network.state_dict().items()}
         self.progress = Progress(0, float("nan"), 0.0)
-        # The first step is taken one part at a time: a network that is to be compiled is compiled in it, once.
         self._pool = ThreadPoolExecutor(max_workers=options.workers) if options.workers > 1 else None
-        self._warm = False
 
     def advance(self, batch_loss: BatchLoss, x_0: Tensor, y: Tensor) -> None:
         """Train on one batch."""
         started, step = time.monotonic(), self.progress.step
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate(step)
         loss = self._differentiate(batch_loss, x_0, y)
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
+        self.optimisers.step(rate=self.options.rate(step))
         self._average(step)
         self._note(loss, time.monotonic() - started)
 
@@ -179,8 +177,7 @@ class _Run:
         return sum(loss for loss, _ in parts)
 
     def _map(self, part: Callable[..., Any], *arguments: Any) -> Iterator[Any]:  # Any: as in map
-        if self._pool is None or not self._warm:
-            self._warm = True
+        if self._pool is None:
             return map(part, *arguments)
         return self._pool.map(part, *arguments)
 
@@ -208,7 +205,7 @@ class _Run:
             "identity": self._identity(),
             "network": self.network.state_dict(),
             "averaged": self.averaged,
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": self.optimisers.state(),
             "progress": [self.progress.step, self.progress.loss, self.progress.seconds],
         }
         unfinished = path.with_suffix(".part")
@@ -225,10 +222,10 @@ class _Run:
             )
         self.network.load_state_dict(state["network"])
         self.averaged = state["averaged"]
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimisers.restore(state["optimisers"])
         self.progress = Progress(*state["progress"])
 
-    def _identity(self) -> dict[str, float]:
+    def _identity(self) -> dict[str, float | str]:
         """The options that decide every weight of a step."""
         options = self.options
         return {
@@ -239,6 +236,7 @@ class _Run:
             "weight_decay": options.weight_decay,
             "warmup_steps": options.warmup_steps,
             "ema_decay": options.ema_decay,
+            "optimiser": options.optimiser.value,
             "bf16": options.bf16,
             "workers": options.workers,
         }

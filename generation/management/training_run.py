@@ -15,6 +15,7 @@ from generation.diffusion.cards import CardTable, Fact, ModelCard
 from generation.diffusion.checkpoints import Training, save_checkpoint
 from generation.diffusion.datasets import CLASS_LABELS, SportBalls
 from generation.diffusion.evaluation import HELD_OUT_SEED
+from generation.diffusion.optimisers import Optimiser
 from generation.diffusion.training import (
     BatchLoss,
     ForeignState,
@@ -31,12 +32,12 @@ SHARED_OPTIONS = (
     "batch_size",
     "learning_rate",
     "weight_decay",
+    "optimiser",
     "ema_decay",
     "seed",
     "threads",
     "workers",
     "bf16",
-    "compile",
 )
 
 
@@ -69,13 +70,13 @@ def add_training_arguments(
     parser.add_argument("--batch-size", type=int, default=batch_size)
     parser.add_argument("--learning-rate", type=float, default=rate)
     parser.add_argument("--weight-decay", type=float, default=decay)
+    parser.add_argument("--optimiser", choices=[kind.value for kind in Optimiser], default=Optimiser.ADAMW.value)
     parser.add_argument("--ema-decay", type=float, default=0.999)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=250, help="steps between resumable states")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
     parser.add_argument("--workers", type=int, default=1, help="parts of a batch trained on at once")
     parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16 (faster on recent CPUs)")
-    parser.add_argument("--compile", action="store_true", help="compile the network (needs a C++ compiler)")
     parser.add_argument("--resume", action="store_true", help="continue the run that --out holds")
 
 
@@ -100,6 +101,7 @@ def training_options(options: Options) -> TrainingOptions:
         ema_decay=options["ema_decay"],
         seed=options["seed"],
         save_every=options["save_every"],
+        optimiser=Optimiser(options["optimiser"]),
         bf16=options["bf16"],
         workers=options["workers"],
     )
@@ -135,8 +137,6 @@ def run_training(network: nn.Module, loss: BatchLoss, *, options: Options, about
 
 def _train(network: nn.Module, loss: BatchLoss, *, plan: TrainingOptions, options: Options) -> Progress:
     state_path = _state_path(options)
-    if options["compile"]:
-        network.compile()
     try:
         with tqdm(total=plan.steps, desc=options["name"], unit="step", mininterval=1) as bar:
             trained = train(
@@ -172,7 +172,7 @@ def _facts(network: nn.Module, plan: TrainingOptions, *, progress: Progress, abo
         "steps": progress.step,
         "learning rate": f"{plan.learning_rate:g}, straight to 0 at step {plan.anneal_steps}",
         "batch size": plan.batch_size,
-        "optimiser": f"AdamW, weight decay {plan.weight_decay:g}, gradient norm at most 1",
+        "optimiser": f"{plan.optimiser}, weight decay {plan.weight_decay:g}, gradient norm at most 1",
         "weights": f"exponential average, decay {plan.ema_decay:g}, stored as float16",
         "seed": plan.seed,
         "hours": round(progress.seconds / 3600, 2),

@@ -1,10 +1,12 @@
 """Train the SportBalls denoiser: class-conditional, with a null class and learned variance."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from generation.diffusion.checkpoints import CheckpointMismatch, UnreadableCheckpoint, load_denoiser
 from generation.diffusion.losses import LevelWeights
 from generation.diffusion.networks import UNet
 from generation.diffusion.presets import DENOISER, NULL_CLASS
@@ -27,6 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The options of every training, and those of this loss."""
         add_training_arguments(parser, name="sportballs-denoiser", steps=6000, batch_size=32, rate=8e-4, decay=0.0)
+        parser.add_argument("--init-from", type=Path, help="weights to start from, of the same architecture")
         parser.add_argument("--label-dropout", type=float, default=0.1, help="share of labels made null")
         parser.add_argument("--snr-cap", type=float, default=5.0, help="SNR from which levels count less")
         parser.add_argument("--boost", type=float, default=10.0, help="most that a very noisy level counts")
@@ -35,6 +38,9 @@ class Command(BaseCommand):
         """Train, save, write the card."""
         _check(options)
         torch.manual_seed(options["seed"])
+        network = UNet(DENOISER)
+        if options["init_from"]:
+            _start_from(network, options["init_from"])
         loss = denoiser_loss(
             Diffusion.make(),
             null_class=NULL_CLASS,
@@ -42,7 +48,7 @@ class Command(BaseCommand):
             weights=LevelWeights(cap=options["snr_cap"], boost=options["boost"]),
             bf16=options["bf16"],
         )
-        path = run_training(UNet(DENOISER), loss, options=options, about=_about(options))
+        path = run_training(network, loss, options=options, about=_about(options))
         self.stdout.write(f"Wrote {path} and its card.")
 
 
@@ -53,6 +59,16 @@ def _check(options: Options) -> None:
         raise CommandError("--snr-cap must be more than 0 and --boost at least 1.")
 
 
+def _start_from(network: UNet, path: Path) -> None:
+    try:
+        start = load_denoiser(path)
+    except (UnreadableCheckpoint, CheckpointMismatch) as error:
+        raise CommandError(f"--init-from: {error}") from error
+    if start.config != network.config:
+        raise CommandError(f"--init-from: {path.name} is a denoiser of another architecture.")
+    network.load_state_dict(start.state_dict())
+
+
 def _about(options: Options) -> Description:
     loss = (
         f"squared error of the noise, weighted by min(1, {options['snr_cap']:g} / SNR) and, below SNR 1, by "
@@ -61,7 +77,7 @@ def _about(options: Options) -> Description:
     )
     return Description(
         command="train_denoiser",
-        own_options=("label_dropout", "snr_cap", "boost"),
+        own_options=("init_from", "label_dropout", "snr_cap", "boost"),
         title="SportBalls denoiser",
         summary=SUMMARY,
         facts={"loss": loss, "labels dropped": options["label_dropout"]},

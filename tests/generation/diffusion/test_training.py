@@ -11,6 +11,7 @@ from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier
 from generation.diffusion.datasets import SportBalls
 from generation.diffusion.losses import LevelWeights, denoising_loss
 from generation.diffusion.networks import UNet, UNetConfig
+from generation.diffusion.optimisers import Optimiser
 from generation.diffusion.process import Diffusion
 from generation.diffusion.training import (
     BatchLoss,
@@ -63,12 +64,12 @@ def trained(network: nn.Module, loss: BatchLoss, *, path: Path, options: Trainin
     return train(network, loss, data=DATA, options=options, state_path=path, on_step=lambda progress: None)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "optimiser"), [(1, Optimiser.ADAMW), (2, Optimiser.MUON)])
 @pytest.mark.parametrize("make", [denoiser_and_loss, robust_and_loss])
 def test_a_resumed_training_gives_the_weights_of_an_uninterrupted_one(
-    make: Callable[[], tuple[nn.Module, BatchLoss]], workers: int, tmp_path: Path
+    make: Callable[[], tuple[nn.Module, BatchLoss]], workers: int, optimiser: Optimiser, tmp_path: Path
 ) -> None:
-    options = dataclasses.replace(OPTIONS, workers=workers)
+    options = dataclasses.replace(OPTIONS, workers=workers, optimiser=optimiser)
     whole = trained(*make(), path=tmp_path / "whole.state", options=options)
     trained(*make(), path=tmp_path / "parts.state", options=dataclasses.replace(options, steps=2))
     resumed = trained(*make(), path=tmp_path / "parts.state", options=options)
@@ -124,6 +125,35 @@ def test_training_a_denoiser_lowers_its_loss(tmp_path: Path) -> None:
     )
     # The mean over all 30 steps lies well below the first loss.
     assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("optimiser", Optimiser)
+def test_every_parameter_of_a_denoiser_is_trained(optimiser: Optimiser, tmp_path: Path) -> None:
+    network, loss = denoiser_and_loss()
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    # Output layers start at zero: their inputs get a gradient one step later, and so on inwards.
+    options = dataclasses.replace(OPTIONS, optimiser=optimiser, batch_size=20)
+    trained(network, loss, path=tmp_path / "run.state", options=options)
+    unmoved = [name for name, value in network.named_parameters() if torch.equal(value, before[name])]
+    assert unmoved == []
+
+
+def test_two_workers_train_on_the_whole_batch(tmp_path: Path) -> None:
+    seen: list[Tensor] = []
+
+    def noted(network: nn.Module, x_0: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+        seen.append(x_0)
+        return (network(x_0, torch.zeros(len(y), dtype=torch.int64), y) - 1).square().mean()
+
+    networks = []
+    for workers in (1, 2):
+        torch.manual_seed(1)
+        networks.append(UNet(DENOISER))
+        options = dataclasses.replace(OPTIONS, steps=1, workers=workers)
+        trained(networks[-1], noted, path=tmp_path / f"{workers}.state", options=options)
+    assert sorted(len(rows) for rows in seen) == [2, 2, 4]
+    one, two = (network.out[2].bias for network in networks)
+    assert torch.allclose(one, two, atol=1e-6)
 
 
 def test_the_learning_rate_rises_and_then_falls_to_0() -> None:
