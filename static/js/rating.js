@@ -101,28 +101,30 @@ function start() {
     if (sending) return;
     sending = true;
     for (let failures = 0; outbox.length; ) {
-      const response = await post(outbox[0]);
-      if (!response) {
+      const reply = await post(outbox[0]);
+      if (!reply) {
         say("No connection. Your answers are kept and sent as soon as it is back.");
         await new Promise((done) => setTimeout(done, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]));
         continue;
       }
-      if (!response.ok) return submitByForm(outbox[0]);
+      if (!reply.ok) return submitByForm(outbox[0]);
       failures = 0;
+      // In one go: a press between the two would find its answer counted by neither.
       outbox.shift();
-      take(await response.json());
+      take(reply.next);
     }
     sending = false;
   }
 
   async function post({ trial, choice, responseMs }) {
     try {
-      return await fetch(form.dataset.apiPath.replace(NOBODY, trial.code), {
+      const response = await fetch(form.dataset.apiPath.replace(NOBODY, trial.code), {
         method: "POST",
         keepalive: true,
         headers: { "Content-Type": "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
         body: JSON.stringify({ choice, response_ms: responseMs, key: trial.key }),
       });
+      return { ok: response.ok, next: response.ok ? await response.json() : null };
     } catch {
       return null;
     }

@@ -199,3 +199,26 @@ def test_a_button_reached_with_the_tab_key_is_pressed_with_space(page: Page, sit
     page.keyboard.press("Space")
     expect(page.get_by_role("heading", name="Thank you!")).to_be_visible()
     assert [choice for choice, _ in votes_of(site, slug)] == ["left", "same"]
+
+
+SLOW_REPLIES = """
+const read = Response.prototype.json;
+Response.prototype.json = async function () {
+  await new Promise((done) => setTimeout(done, 1500));
+  return read.call(this);
+};
+"""
+
+
+def test_an_answer_given_while_a_reply_is_read_is_counted_at_once(page: Page, site: LiveSite) -> None:
+    page.add_init_script(SLOW_REPLIES)
+    slug = site.study(n_pairs=6)
+    enter(page, site, slug)
+    ready(page)
+    with page.expect_response("**/vote/"):
+        page.keyboard.press("ArrowLeft")
+    # The first reply is here and being read; the second answer must not be lost between the two.
+    page.wait_for_timeout(100)
+    ready(page)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("[data-progress]")).to_have_text("Pair 3 of 6", timeout=500)
