@@ -183,7 +183,7 @@ def _warnings(side: Ints, tests: Tests | Unavailable) -> Iterable[str]:
     middle = float(np.median(side))
     if middle < ENOUGH_SIDE_VOTES:
         yield (
-            f"Half of the comparisons have {middle:g} or fewer votes that chose a side. The threshold table needs "
+            f"Half of the comparisons have {_at_most(middle)} that chose a side. The threshold table needs "
             f"about {ENOUGH_SIDE_VOTES}: with fewer it looks more decided than people are. Compare it only with "
             "tables that have as many votes per comparison."
         )
@@ -200,3 +200,7 @@ def _warnings(side: Ints, tests: Tests | Unavailable) -> Iterable[str]:
             f"{100 * adjusted.a_left_share:.0f} % of the votes saw the first arm on the left, and raters lean to a "
             "side, so the figure with that lean taken out comes first."
         )
+
+
+def _at_most(votes: float) -> str:
+    return "no vote" if votes < 1 else f"{votes:g} or fewer votes"
