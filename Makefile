@@ -15,7 +15,7 @@ run: .venv/run.stamp
 	@$(MANAGE) collectstatic --no-input --verbosity 0
 	@$(MANAGE) register_checkpoint generation/weights/*.safetensors
 	@$(MANAGE) demo
-	@$(BIN)/honcho start
+	@$(BIN)/honcho start || test $$? -eq 130 # Ctrl-C is the way to stop it
 
 test: .venv/dev.stamp tools
 	$(BIN)/pytest

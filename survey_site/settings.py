@@ -151,8 +151,9 @@ REST_FRAMEWORK = {
 }
 
 # --- Celery: the file-system broker unless TWINSEED_BROKER names Redis or RabbitMQ ---
-CELERY_BROKER_URL = os.environ.get("TWINSEED_BROKER", "filesystem://")
-if CELERY_BROKER_URL == "filesystem://":
+# kombu wants a host name even where there is no host.
+CELERY_BROKER_URL = os.environ.get("TWINSEED_BROKER", "filesystem://localhost/")
+if CELERY_BROKER_URL.startswith("filesystem://"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(writable_folder(VAR_DIR / "broker" / "queue")),
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),

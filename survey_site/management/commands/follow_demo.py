@@ -37,6 +37,7 @@ class Command(BaseCommand):
         except Study.DoesNotExist as error:
             raise CommandError("There is no demo yet. Make it with: manage.py demo") from error
         self._follow(study.batches.get())
+        _wait_until_open(study)
         _wait_for_server(options["host"], options["port"])
         self._print_links(study, root=f"http://{options['host']}:{options['port']}")
         signal.pause()
@@ -46,23 +47,26 @@ class Command(BaseCommand):
         started = time.monotonic()
         while batch.is_unfinished:
             progress = progress_of(batch)
-            percent = 100 * progress.made // max(progress.wanted, 1)
+            percent = int(100 * progress.share)
             if percent >= shown + LINE_EVERY_PERCENT:
                 shown = percent
                 self.stdout.write(
                     tqdm.format_meter(
-                        progress.made,
+                        round(progress.share * progress.wanted, 1),
                         progress.wanted,
                         time.monotonic() - started,
                         ncols=78,
                         prefix=batch.name,
-                        unit="img",
+                        unit="pair",
                     )
                 )
             time.sleep(LOOK_EVERY_S)
             batch.refresh_from_db()
         if batch.status != Batch.Status.COMPLETE:
             self.stdout.write(f"{batch.name} is {batch.get_status_display().lower()}. {batch.problem}")
+        elif batch.started_at and batch.finished_at:
+            took = tqdm.format_interval((batch.finished_at - batch.started_at).total_seconds())
+            self.stdout.write(f"{batch.name}: {progress_of(batch).made} pairs, {batch.steps} steps, took {took}.")
 
     def _print_links(self, study: Study, *, root: str) -> None:
         self.stdout.write("")
@@ -70,6 +74,12 @@ class Command(BaseCommand):
         self.stdout.write(f"  Manage:  {root}{reverse('study', args=[study.slug])}")
         self.stdout.write(f"  Results: {root}{reverse('results', args=[study.slug])}")
         self.stdout.write("  Ctrl-C stops everything; make run goes on where it was.")
+
+
+def _wait_until_open(study: Study) -> None:
+    # It opens by itself at the next look for studies that are ready.
+    while Study.objects.waiting_to_open().filter(pk=study.pk).exists():
+        time.sleep(LOOK_EVERY_S)
 
 
 def _wait_for_server(host: str, port: int) -> None:
