@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import Model
 
 from generation.models import Arm, Batch
 from survey_site.models import DEFAULT_QUESTION
@@ -11,12 +12,12 @@ from survey_site.models import DEFAULT_QUESTION
 MOST_VOTES = 10_000
 
 
-class ArmsField(forms.ModelMultipleChoiceField):
+class ArmsOfBatchesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
     """Arms of several batches, which may bear the same names: each says where it is from."""
 
-    # Typed loosely by Django's stubs.
-    def label_from_instance(self, obj: Any) -> str:
+    def label_from_instance(self, obj: Model) -> str:
         """Name the arm and its batches."""
+        assert isinstance(obj, Arm)
         return f"{obj.name} ({', '.join(batch.name for batch in obj.batches.all())})"
 
 
@@ -28,7 +29,7 @@ class StudyForm(forms.Form):
     batch = forms.ModelChoiceField(
         Batch.objects.none(), empty_label="Choose a batch", help_text="Its images are paired by class and seed."
     )
-    arms = ArmsField(
+    arms = ArmsOfBatchesField(
         Arm.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
