@@ -33,6 +33,8 @@ GUIDE = ClassifierConfig(
     attention_resolutions=(8,),
     channel_mult=(1, 1, 2, 3),
     num_head_channels=32,
+    # At high noise the class shows in the mean colour alone.
+    norm_groups=8,
 )
 
 JUDGE = CleanConfig(image_size=64, out_channels=len(CLASS_LABELS))
