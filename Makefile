@@ -5,7 +5,9 @@ PORT ?= 8000
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 
-export HOST PORT
+# Not PORT itself: honcho gives every process another number under that name.
+export TWINSEED_HOST := $(HOST)
+export TWINSEED_PORT := $(PORT)
 
 .PHONY: run test check lint types contracts migrations tools clean
 

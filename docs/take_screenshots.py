@@ -41,7 +41,7 @@ def research(page: Page, site: str, *, password: str, folder: Path) -> None:
     page.goto(f"{site}/batches/")
     page.get_by_role("link", name="SportBalls demo").click()
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=folder / "batch.png", full_page=True)
+    page.screenshot(path=folder / "batch.png")
     page.goto(f"{site}/studies/table-2/results/")
     page.screenshot(path=folder / "results.png", full_page=True)
 

@@ -61,3 +61,10 @@ def test_a_setting_that_makes_no_sense_is_named(name: str, value: str) -> None:
     assert name in done.stderr
     assert value in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_all_processes_are_told_the_one_address_that_was_asked_for() -> None:
+    # honcho counts PORT up from process to process: whoever reads it looks for the server in the wrong place.
+    procfile = (ROOT / "Procfile").read_text()
+    assert procfile.count("${TWINSEED_PORT}") == 2
+    assert "${PORT}" not in procfile
