@@ -23,7 +23,8 @@ def test_the_report_names_every_arm_with_its_scale_steps_and_n(tmp_path: Path) -
     assert all(arm["share"] == arm["right"] / arm["n"] for arm in report["arms"])
     assert "| null class | robust | 3.0 | 2 | float32 | 4 |" in (tmp_path / "judged.md").read_text()
     # Two rows, vanilla over robust, of three images of 64 px with borders, enlarged twice.
-    assert Image.open(tmp_path / "pairs.png").size == (3 * 68 * 2, 2 * 68 * 2)
+    with Image.open(tmp_path / "pairs.png") as sheet:
+        assert sheet.size == (3 * 68 * 2, 2 * 68 * 2)
 
 
 def test_no_steps_are_refused_with_a_sentence(tmp_path: Path) -> None:
