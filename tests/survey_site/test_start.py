@@ -63,6 +63,13 @@ def test_a_setting_that_makes_no_sense_is_named(name: str, value: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_database_without_tables_is_one_sentence_with_the_command_that_makes_them(tmp_path: Path) -> None:
+    done = manage("recount", "--check", TWINSEED_VAR=str(tmp_path), DATABASE_URL=f"sqlite:///{tmp_path}/new.sqlite3")
+    assert done.returncode == 1
+    assert "manage.py migrate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_all_processes_are_told_the_one_address_that_was_asked_for() -> None:
     # honcho counts PORT up from process to process: whoever reads it looks for the server in the wrong place.
     procfile = (ROOT / "Procfile").read_text()
