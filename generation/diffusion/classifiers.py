@@ -6,11 +6,31 @@ A guide is never a judge: `CleanClassifier` has another architecture, sees clean
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from torch import Tensor, nn
 
 from generation.diffusion.blocks import AttentionPool, group_norm, timestep_embedding
 from generation.diffusion.networks import BackboneConfig, encoder_stages, middle_stage, time_embedder
+
+
+class Head(StrEnum):
+    """What a classifier's logits mean."""
+
+    SOFTMAX = "softmax"
+    """One class of many."""
+    SIGMOID = "sigmoid"
+    """Attributes, each yes or no: columns 2k and 2k + 1 hold minus and plus the logit of attribute k."""
+
+
+class Classifier(nn.Module):
+    """What guides and judges share. A subclass that takes t is called with (x_t, t), another one with images alone."""
+
+    takes_t: bool
+    n_classes: int
+    head_kind: Head = Head.SOFTMAX
+    normalises: bool = True
+    """Whether its own preprocessing normalises what comes in [-1, 1]; read by off-the-shelf classifiers only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +46,15 @@ class ClassifierConfig(BackboneConfig):
             raise ValueError(f"The only pooling of these classifiers is 'attention', not {self.pool!r}.")
 
 
-class EncoderClassifier(nn.Module):
+class EncoderClassifier(Classifier):
     """Classify noised images x_t, knowing their timestep t."""
+
+    takes_t = True
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         self.config = config
+        self.n_classes = config.out_channels
         self.time_embed = time_embedder(config)
         stages, widths = encoder_stages(config)
         channels = widths[-1]
@@ -63,12 +86,15 @@ class CleanConfig:
         object.__setattr__(self, "widths", tuple(self.widths))
 
 
-class CleanClassifier(nn.Module):
+class CleanClassifier(Classifier):
     """Classify clean images with plain convolutions, batch normalisation and global average pooling."""
+
+    takes_t = False
 
     def __init__(self, config: CleanConfig) -> None:
         super().__init__()
         self.config = config
+        self.n_classes = config.out_channels
         layers: list[nn.Module] = []
         for channels, width in zip((3, *config.widths), config.widths, strict=False):
             layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

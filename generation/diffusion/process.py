@@ -10,7 +10,7 @@ schedule, the learned variance (eq. 15) and respacing (section 4).
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -35,19 +35,23 @@ class InvalidSchedule(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    """One chain of noise levels. betas: float64 [K]; timesteps: int64 [K], original indices, ascending."""
+    """One chain of noise levels. betas: float64 [K]; timesteps: int64 [K], original indices, ascending.
+
+    original_length: levels of the chain that this one is a part of.
+    """
 
     schedule: Schedule
     betas: Floats
     timesteps: npt.NDArray[np.int64]
     device: torch.device
+    original_length: int
 
     @classmethod
     def make(cls, schedule: str = "linear", timesteps: int = 1000) -> "Diffusion":
         """The original chain of a schedule."""
         kind = Schedule(schedule)
         betas = _BETAS[kind](timesteps)
-        return cls(kind, betas, np.arange(timesteps, dtype=np.int64), torch.device("cpu"))
+        return cls(kind, betas, np.arange(timesteps, dtype=np.int64), torch.device("cpu"), timesteps)
 
     def respaced(self, steps: int) -> "Diffusion":
         """A chain of `steps` evenly spaced levels of this one, from the first to the last.
@@ -69,7 +73,7 @@ class Diffusion:
 
     def to(self, device: torch.device | str) -> "Diffusion":
         """The same chain with its tables on another device."""
-        return Diffusion(self.schedule, self.betas, self.timesteps, torch.device(device))
+        return replace(self, device=torch.device(device))
 
     def __len__(self) -> int:
         return len(self.betas)
@@ -77,6 +81,10 @@ class Diffusion:
     def t(self, k: int, *, rows: int) -> Tensor:
         """The original timestep of level k for every row: int64 [rows]."""
         return torch.full((rows,), int(self.timesteps[k]), dtype=torch.int64, device=self.device)
+
+    def level(self, k: int) -> float:
+        """Where level k of this chain lies in the original one: 0 = least noise, 1 = most."""
+        return float(self.timesteps[k]) / max(self.original_length - 1, 1)
 
     def noised(self, x_0: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         """x_t of level k [N], made of the image and the noise (Ho et al., eq. 4)."""
@@ -143,6 +151,11 @@ class Diffusion:
         return self._table(np.log(variance))
 
     @cached_property
+    def largest_posterior_variance(self) -> float:
+        """The greatest posterior variance of this chain's steps."""
+        return float(self._log_posterior_variance.exp().max())
+
+    @cached_property
     def _log_beta(self) -> Tensor:
         return self._table(np.log(self.betas))
 
@@ -152,7 +165,7 @@ class Diffusion:
     def _subset(self, levels: npt.NDArray[np.int64]) -> "Diffusion":
         kept = self.alpha_bar[levels]
         betas = 1 - kept / np.append(1.0, kept[:-1])
-        return Diffusion(self.schedule, betas, self.timesteps[levels], self.device)
+        return replace(self, betas=betas, timesteps=self.timesteps[levels])
 
 
 def at(table: Tensor, k: Tensor | int) -> Tensor:

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from PIL.Image import Image
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from generation.diffusion.cards import CardTable, percent
@@ -21,16 +21,16 @@ from generation.diffusion.checkpoints import (
     load_classifier,
     load_denoiser,
 )
-from generation.diffusion.classifiers import CleanClassifier
+from generation.diffusion.classifiers import Classifier, CleanClassifier
 from generation.diffusion.datasets import CLASS_LABELS
 from generation.diffusion.evaluation import seen_classes
 from generation.diffusion.figures import contact_sheet
-from generation.diffusion.guidance import Guidance, by_rows, classifier_guidance
+from generation.diffusion.guides import guide_of
 from generation.diffusion.networks import UNet
-from generation.diffusion.noise import SeededNoise
-from generation.diffusion.presets import NULL_CLASS
-from generation.diffusion.process import Diffusion
-from generation.diffusion.sampling import OnStep, ddpm, to_uint8
+from generation.diffusion.recipes import Guidance as By
+from generation.diffusion.recipes import Recipe
+from generation.diffusion.sampling import OnStep, to_uint8
+from generation.diffusion.seed_matched import GuidedArm, sample_arms, sportballs_source
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 CLASSES = len(CLASS_LABELS)
@@ -42,7 +42,7 @@ class Networks:
     """The shipped networks: the denoiser, the guides by arm, and the judge."""
 
     denoiser: UNet
-    guides: dict[str, nn.Module]
+    guides: dict[str, Classifier]
     judge: CleanClassifier
 
 
@@ -145,7 +145,7 @@ def _conditions(options: dict[str, Any]) -> tuple[Condition, Condition]:
 def _networks(folder: Path) -> Networks:
     try:
         judge = load_classifier(folder / "sportballs-judge.safetensors")
-        guides: dict[str, nn.Module] = {
+        guides: dict[str, Classifier] = {
             arm: load_classifier(folder / f"sportballs-{arm}.safetensors") for arm in DEMO_SCALES
         }
         denoiser = load_denoiser(folder / "sportballs-denoiser.safetensors")
@@ -163,23 +163,25 @@ def _generate(networks: Networks, condition: Condition, *, chunk: int) -> dict[s
         for seeds in torch.split(torch.arange(condition.count), chunk):
             with torch.autocast("cpu", torch.bfloat16, enabled=condition.bf16):
                 samples = _samples(networks, condition, seeds=seeds, on_step=_advance(bar))
-            for arm, rows in zip(made, samples.chunk(len(made)), strict=True):
+            for arm, rows in samples.items():
                 made[arm].append(rows)
     return {arm: torch.cat(parts) for arm, parts in made.items()}
 
 
-def _samples(networks: Networks, condition: Condition, *, seeds: Tensor, on_step: OnStep) -> Tensor:
-    """All arms' images of some seeds, arm by arm."""
-    y, copies = seeds % CLASSES, len(condition.scales)
-    labels = torch.full_like(y, NULL_CLASS) if condition.null else y
-    return ddpm(
-        networks.denoiser,
-        Diffusion.make().respaced(condition.steps),
-        noise=SeededNoise(seeds.tolist(), (3, 64, 64), steps=condition.steps, copies=copies),
-        labels=labels.repeat(copies),
-        guidance=_arms(networks, condition.scales, y),
+def _samples(networks: Networks, condition: Condition, *, seeds: Tensor, on_step: OnStep) -> Mapping[str, Tensor]:
+    """All arms' images of some seeds."""
+    arms = [
+        _arm(name, networks.guides.get(name), scale=scale, null=condition.null)
+        for name, scale in condition.scales.items()
+    ]
+    return sample_arms(
+        sportballs_source(networks.denoiser),
+        arms,
+        seeds=seeds.tolist(),
+        requested=[(seed % CLASSES,) for seed in seeds.tolist()],
+        steps=condition.steps,
         on_step=on_step,
-    )
+    ).images
 
 
 def _advance(bar: "tqdm[Any]") -> OnStep:
@@ -189,14 +191,11 @@ def _advance(bar: "tqdm[Any]") -> OnStep:
     return on_step
 
 
-def _arms(networks: Networks, scales: dict[str, float], y: Tensor) -> Guidance:
-    """Each arm's guidance on its own rows."""
-    parts: list[tuple[slice, Guidance | None]] = []
-    for index, (arm, scale) in enumerate(scales.items()):
-        guide = networks.guides.get(arm)
-        rows = slice(index * len(y), (index + 1) * len(y))
-        parts.append((rows, classifier_guidance(guide, y, scale=scale) if guide else None))
-    return by_rows(parts)
+def _arm(name: str, classifier: Classifier | None, *, scale: float, null: bool) -> GuidedArm:
+    if classifier is None:
+        return GuidedArm(name=name, class_conditional=not null)
+    recipe = Recipe(guidance=By.CLASSIFIER, scale=scale)
+    return GuidedArm(name=name, recipe=recipe, guide=guide_of(classifier), class_conditional=not null)
 
 
 def _judged(judge: CleanClassifier, images: dict[str, Tensor], condition: Condition) -> list[Judged]:

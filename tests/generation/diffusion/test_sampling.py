@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from generation.diffusion.guidance import by_rows, classifier_guidance, unguided
+from generation.diffusion.guidance import Step, by_rows, classifier_guidance
+from generation.diffusion.guides import guide_of
 from generation.diffusion.noise import RecordedNoise, SeededNoise
 from generation.diffusion.process import Diffusion
-from generation.diffusion.sampling import ddim, ddpm, to_uint8
+from generation.diffusion.sampling import Model, ddim, ddpm, to_uint8
 from tests.generation.diffusion.golden import arrays, golden_classifier, golden_unet, largest_difference
 
 SHAPE = (3, 32, 32)
@@ -19,12 +20,11 @@ PROCESS = Diffusion.make().respaced(STEPS)
 @pytest.mark.parametrize("name", ["ddpm10_unguided", "ddpm10_s05", "ddpm25_s2"])
 def test_ddpm_reproduces_the_reference_chain(name: str) -> None:
     recorded = arrays(name)
-    guide = golden_classifier("classifier_cifar")
+    guide = guide_of(golden_classifier("classifier_cifar"))
     out = ddpm(
-        golden_unet("unet_cifar"),
+        Model(golden_unet("unet_cifar"), recorded["y"]),
         Diffusion.make().respaced(len(recorded["timesteps"])),
         noise=RecordedNoise(recorded["noise"]),
-        labels=recorded["y"],
         guidance=classifier_guidance(guide, recorded["y"], scale=float(recorded["scale"])),
     )
     assert largest_difference(out, recorded["out"]) < 1e-4
@@ -32,22 +32,26 @@ def test_ddpm_reproduces_the_reference_chain(name: str) -> None:
 
 def test_ddim_reproduces_the_reference_chain() -> None:
     recorded = arrays("ddim10_s1")
-    guide = golden_classifier("classifier_cifar")
+    guide = guide_of(golden_classifier("classifier_cifar"))
     out = ddim(
-        golden_unet("unet_cifar"),
+        Model(golden_unet("unet_cifar"), recorded["y"]),
         Diffusion.make().strided(10),
         noise=RecordedNoise(recorded["noise"]),
-        labels=recorded["y"],
         guidance=classifier_guidance(guide, recorded["y"], scale=1.0),
     )
     assert largest_difference(out, recorded["out"]) < 1e-4
+
+
+def step_at(x_t: Tensor, t: Tensor) -> Step:
+    """The first step of a sampler whose estimate of the image is x_t itself."""
+    return Step(x_t=x_t, t=t, x_0=x_t, level=0.5, index=0, steps=STEPS)
 
 
 def sample(seeds: Sequence[int], *, scales: Sequence[float | None]) -> Tensor:
     """Final samples, arm by arm, of the CIFAR-like golden networks; a scale of None means no guidance at all."""
     n = len(seeds)
     y = torch.tensor(seeds) % 10
-    guide = golden_classifier("classifier_cifar")
+    guide = guide_of(golden_classifier("classifier_cifar"))
     parts = [
         (
             slice(arm * n, (arm + 1) * n),
@@ -56,10 +60,9 @@ def sample(seeds: Sequence[int], *, scales: Sequence[float | None]) -> Tensor:
         for arm, scale in enumerate(scales)
     ]
     return ddpm(
-        golden_unet("unet_cifar"),
+        Model(golden_unet("unet_cifar"), y.repeat(len(scales))),
         PROCESS,
         noise=SeededNoise(seeds, SHAPE, steps=STEPS, copies=len(scales)),
-        labels=y.repeat(len(scales)),
         guidance=by_rows(parts),
     )
 
@@ -74,9 +77,9 @@ def test_no_guidance_at_all_equals_scale_0_bit_for_bit() -> None:
     labels = torch.tensor(seeds)
     noise = [SeededNoise(seeds, SHAPE, steps=STEPS) for _ in range(2)]
     network = golden_unet("unet_cifar")
-    guidance = classifier_guidance(golden_classifier("classifier_cifar"), labels, scale=0.0)
-    without = ddpm(network, PROCESS, noise=noise[0], labels=labels)
-    with_zero = ddpm(network, PROCESS, noise=noise[1], labels=labels, guidance=guidance)
+    guidance = classifier_guidance(guide_of(golden_classifier("classifier_cifar")), labels, scale=0.0)
+    without = ddpm(Model(network, labels), PROCESS, noise=noise[0])
+    with_zero = ddpm(Model(network, labels), PROCESS, noise=noise[1], guidance=guidance)
     assert torch.equal(without, with_zero)
 
 
@@ -147,10 +150,9 @@ def test_every_step_is_reported_and_may_end_the_sampling() -> None:
 
     with pytest.raises(Cancelled):
         ddpm(
-            golden_unet("unet_cifar"),
+            Model(golden_unet("unet_cifar"), torch.tensor([1])),
             PROCESS,
             noise=SeededNoise([1], SHAPE, steps=STEPS),
-            labels=torch.tensor([1]),
             on_step=on_step,
         )
     assert seen == [(1, STEPS), (2, STEPS)]
@@ -159,26 +161,27 @@ def test_every_step_is_reported_and_may_end_the_sampling() -> None:
 def test_a_denoiser_without_variance_is_sampled_with_the_posterior_one() -> None:
     network = golden_unet("unet_plain")
     seen = RecordedNoise(torch.zeros(STEPS + 1, 1, 3, 16, 16))
-    out = ddpm(network, PROCESS, noise=seen, labels=None)
+    out = ddpm(Model(network, None), PROCESS, noise=seen)
     assert out.shape == (1, 3, 16, 16)
     # With zero noise the chain is a sequence of posterior means, so its last step is the predicted image itself.
     assert out.abs().max() <= 1 + 1e-5
 
 
 def test_guidance_leaves_no_weight_gradients_and_rows_without_a_part_at_zero() -> None:
-    guide = golden_classifier("classifier_cifar")
+    network = golden_classifier("classifier_cifar")
+    guide = guide_of(network)
     x_t, t = torch.zeros(4, *SHAPE), torch.full((4,), 500)
     guidance = by_rows([(slice(0, 2), classifier_guidance(guide, torch.tensor([1, 2]), scale=1.0))])
-    gradient = guidance(x_t, t)
+    gradient = guidance(step_at(x_t, t))
     assert gradient[:2].abs().sum(dim=(1, 2, 3)).min() > 0
-    assert torch.equal(gradient[2:], unguided(x_t[2:], t[2:]))
-    assert all(parameter.grad is None for parameter in guide.parameters())
+    assert torch.equal(gradient[2:], torch.zeros(2, *SHAPE))
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_guidance_grows_in_proportion_to_its_scale() -> None:
-    guide = golden_classifier("classifier_cifar")
+    guide = guide_of(golden_classifier("classifier_cifar"))
     x_t, t, y = torch.ones(2, *SHAPE), torch.tensor([10, 900]), torch.tensor([0, 9])
-    one, three = (classifier_guidance(guide, y, scale=s)(x_t, t) for s in (1.0, 3.0))
+    one, three = (classifier_guidance(guide, y, scale=s)(step_at(x_t, t)) for s in (1.0, 3.0))
     assert torch.allclose(3 * one, three, atol=1e-7)
 
 

@@ -13,10 +13,10 @@ from generation.diffusion.checkpoints import (
 )
 from generation.diffusion.datasets import CLASS_LABELS
 from generation.diffusion.evaluation import accuracies, clean_accuracy, seen_classes
-from generation.diffusion.guidance import by_rows, classifier_guidance
-from generation.diffusion.noise import SeededNoise
+from generation.diffusion.guides import guide_of
 from generation.diffusion.process import Diffusion
-from generation.diffusion.sampling import ddpm
+from generation.diffusion.recipes import Guidance, Recipe
+from generation.diffusion.seed_matched import GuidedArm, sample_arms, sportballs_source
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "generation" / "weights"
 NAMES = ("denoiser", "vanilla", "robust", "judge")
@@ -65,19 +65,17 @@ def test_the_judge_finds_the_requested_class_in_what_both_arms_generate() -> Non
     seeds = list(range(8))
     y = torch.tensor(seeds) % len(CLASS_LABELS)
     steps = 20
-    guidance = by_rows(
-        [
-            (slice(0, 8), classifier_guidance(load_classifier(path("vanilla")), y, scale=0.5)),
-            (slice(8, 16), classifier_guidance(load_classifier(path("robust")), y, scale=1.0)),
-        ]
-    )
-    samples = ddpm(
-        load_denoiser(path("denoiser")),
-        Diffusion.make().respaced(steps),
-        noise=SeededNoise(seeds, (3, 64, 64), steps=steps, copies=2),
-        labels=y.repeat(2),
-        guidance=guidance,
-    )
+    arms = [
+        GuidedArm(
+            name=name,
+            recipe=Recipe(guidance=Guidance.CLASSIFIER, scale=scale),
+            guide=guide_of(load_classifier(path(name))),
+        )
+        for name, scale in (("vanilla", 0.5), ("robust", 1.0))
+    ]
+    source = sportballs_source(load_denoiser(path("denoiser")))
+    made = sample_arms(source, arms, seeds=seeds, requested=[(seed % 4,) for seed in seeds], steps=steps)
+    samples = torch.cat(list(made.images.values()))
     seen = seen_classes(load_classifier(path("judge")), samples.clamp(-1, 1))
     # Few steps and few images: the shipped figures, at 50 steps, are in judged.json.
     assert (seen == y.repeat(2)).sum() >= 14
