@@ -1,4 +1,4 @@
-"""What the generation app remembers: checkpoints, arms, batches, their chunks of work, and images."""
+"""What the generation app remembers: checkpoints, arms, batches, their chunks, images, other long work, scores."""
 
 from datetime import datetime
 
@@ -14,6 +14,11 @@ class Checkpoint(models.Model):
     class Role(models.TextChoices):
         DENOISER = "denoiser", "Denoiser"
         CLASSIFIER = "classifier", "Classifier"
+        FEATURES = "features", "Feature network"
+
+    class Head(models.TextChoices):
+        SOFTMAX = "softmax", "One class of many"
+        SIGMOID = "sigmoid", "Attributes"
 
     name = models.CharField(max_length=100, unique=True)
     role = models.CharField(max_length=20, choices=Role)
@@ -25,6 +30,9 @@ class Checkpoint(models.Model):
     null_class = models.PositiveIntegerField(
         null=True, help_text="Index that means 'no class', if the denoiser knows one."
     )
+    takes_labels = models.BooleanField(default=True, help_text="Whether a denoiser is told the class.")
+    head = models.CharField(max_length=20, choices=Head, default=Head.SOFTMAX, help_text="What logits mean.")
+    schedule = models.CharField(max_length=30, default="linear")
     timesteps = models.PositiveIntegerField(default=1000)
     # Two facts, because the word 'robust' means the first in one line of papers and the second in another.
     noise_trained = models.BooleanField(default=False)
@@ -32,6 +40,8 @@ class Checkpoint(models.Model):
     adversarial = models.JSONField(
         null=True, help_text="Norm, eps, steps and step size of adversarial training, or nothing."
     )
+    extra = models.CharField(max_length=30, blank=True, help_text="The optional extra that loading it needs.")
+    facts = models.JSONField(default=dict, help_text="What else inspection found, and loading it again needs.")
     registered_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -54,10 +64,12 @@ class Arm(models.Model):
 
     class Guidance(models.TextChoices):
         NONE = "none", "None"
-        CLASSIFIER = "classifier", "Classifier on x_t"
+        CLASSIFIER = "classifier", "A classifier"
+        CLASSIFIER_FREE = "classifier_free", "Classifier-free"
 
     class Sampler(models.TextChoices):
         DDPM = "ddpm", "DDPM"
+        DDIM = "ddim", "DDIM"
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="arms")
     name = models.CharField(max_length=60)
@@ -68,6 +80,7 @@ class Arm(models.Model):
     classifier = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, null=True, related_name="classifier_arms")
     scale = models.FloatField(default=0.0)
     sampler = models.CharField(max_length=20, choices=Sampler, default=Sampler.DDPM)
+    settings = models.JSONField(default=dict, help_text="The rest of its recipe, where it differs from the default.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -80,7 +93,7 @@ class Arm(models.Model):
             ),
             models.CheckConstraint(
                 name="arm_has_a_classifier_iff_guided",
-                condition=Q(guidance="none", classifier__isnull=True)
+                condition=Q(guidance__in=("none", "classifier_free"), classifier__isnull=True)
                 | Q(guidance="classifier", classifier__isnull=False),
             ),
         )
@@ -104,16 +117,24 @@ class Batch(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Precision(models.TextChoices):
+        FLOAT32 = "float32", "float32"
+        BFLOAT16 = "bfloat16", "bfloat16"
+
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="batches")
     name = models.CharField(max_length=100)
     source = models.CharField(max_length=20, choices=Source, default=Source.GENERATED)
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     arms = models.ManyToManyField(Arm, related_name="batches")
     class_table = models.JSONField(default=dict, help_text="Class index (as text, because JSON) -> label.")
+    combined_classes = models.JSONField(
+        default=dict, help_text="Class index (as text) -> the classes that are requested at once under it."
+    )
     steps = models.PositiveIntegerField(null=True, help_text="Sampling steps, of the checkpoint's timesteps.")
     # Arithmetic depends on a forward's number of rows: recorded, so that the same bytes can be made again.
     forward_rows = models.PositiveIntegerField(null=True)
-    precision = models.CharField(max_length=20, default="float32")
+    precision = models.CharField(max_length=20, choices=Precision, default=Precision.FLOAT32)
+    compile_mode = models.CharField(max_length=30, blank=True, help_text="torch.compile's mode; empty: not compiled.")
     problem = models.TextField(blank=True, help_text="Why it failed, in a sentence.")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
@@ -128,6 +149,10 @@ class Batch(models.Model):
     def label_of(self, class_index: int) -> str:
         """Return the text shown for a class of this batch."""
         return str(self.class_table[str(class_index)])
+
+    def requested(self, class_index: int) -> tuple[int, ...]:
+        """Return the classes that are requested at once under this index: mostly itself alone."""
+        return tuple(self.combined_classes.get(str(class_index), (class_index,)))
 
     @property
     def is_unfinished(self) -> bool:
@@ -199,3 +224,87 @@ class Image(models.Model):
     def is_made(self) -> bool:
         """Tell whether the file is there."""
         return self.name != ""
+
+
+class Work(models.Model):
+    """One piece of long work besides making images: a scoring, a figure, a training, a reproduction, a registration."""
+
+    class Kind(models.TextChoices):
+        SCORING = "scoring", "Scores"
+        FIGURE = "figure", "Figure"
+        TRAINING = "training", "Training"
+        REPRODUCTION = "reproduction", "Reproduction"
+        REGISTRATION = "registration", "Checkpoint"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="works")
+    kind = models.CharField(max_length=20, choices=Kind)
+    title = models.CharField(max_length=200)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, null=True, related_name="works")
+    options = models.JSONField(default=dict)
+    status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
+    claimed_by = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, help_text="As a chunk's.")
+    attempts = models.PositiveIntegerField(default=0)
+    done_units = models.PositiveIntegerField(default=0)
+    all_units = models.PositiveIntegerField(default=0, help_text="0: not known yet.")
+    note = models.CharField(max_length=300, blank=True, help_text="What it is doing, or what came out, in a line.")
+    problem = models.TextField(blank=True, help_text="Why it failed, in a sentence.")
+    files = models.JSONField(default=list, help_text="Results: name, stored name and content type of each.")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Tell whether a worker still has something to do here."""
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return self.done_units / self.all_units if self.all_units else 0.0
+
+
+class Score(models.Model):
+    """One metric of one arm in one batch, with the number of images it was measured on."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="scores")
+    arm = models.ForeignKey(Arm, on_delete=models.PROTECT, related_name="scores")
+    work = models.ForeignKey(Work, on_delete=models.SET_NULL, null=True, related_name="scores")
+    metric = models.CharField(max_length=60)
+    value = models.FloatField(null=True)
+    problem = models.TextField(blank=True, help_text="Why there is no value, in a sentence.")
+    n = models.PositiveIntegerField()
+    n_reference = models.PositiveIntegerField(null=True)
+    class_index = models.PositiveIntegerField(null=True, help_text="Of this class only; empty: of all.")
+    level = models.PositiveIntegerField(null=True, help_text="At this timestep only; empty: of all, or of none.")
+    features = models.CharField(max_length=100, blank=True)
+    reference = models.CharField(max_length=200, blank=True)
+    judge = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, null=True, related_name="scores")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("batch_id", "metric", "class_index", "level", "arm_id", "-created_at", "-pk")
+        constraints = (
+            models.CheckConstraint(
+                name="score_has_a_value_or_a_problem",
+                condition=Q(value__isnull=False, problem="") | (Q(value__isnull=True) & ~Q(problem="")),
+            ),
+        )
+        indexes = (models.Index(name="scores_of_a_batch", fields=("batch", "metric")),)
+
+    def __str__(self) -> str:
+        return f"{self.metric} of arm {self.arm_id} in batch {self.batch_id}"
