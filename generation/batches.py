@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from generation.arms import InvalidArm, check_arm
+from generation.arms import InvalidArm, check_arm, class_labels_of
 from generation.chunks import UNFINISHED, cut_into_chunks
 from generation.models import Arm, Batch, Checkpoint, Image
 from generation.tasks import generate_chunk
@@ -55,20 +56,32 @@ def create_batch(
     steps: int = DEFAULT_STEPS,
     first_seed: int = 0,
     shared_seeds: bool = False,
+    combined: Sequence[Sequence[int]] = (),
+    precision: str = Batch.Precision.FLOAT32,
     pairs_per_chunk: int = PAIRS_PER_CHUNK,
 ) -> Batch:
     """Write the rows of a new batch and queue its chunks.
 
     Pair i of class c has seed `first_seed + i * number of classes + c`, so that no two classes share noise (the
     statistics would not know of such clusters) and a larger batch begins with the pairs of a smaller one.
-    With `shared_seeds`, pair i has seed `first_seed + i` in every class.
+    With `shared_seeds`, pair i has seed `first_seed + i` in every class. combined: classes that are requested at
+    once; each combination is a class of its own, numbered on from the last label.
     """
-    denoiser = _check(arms, class_indices, steps=steps)
+    if len(set(class_indices)) < len(class_indices):
+        raise InvalidBatch("A class is named twice; name each once.")
+    denoiser, labels = _check(arms, [*class_indices, *chain(*combined)], steps=steps)
+    _check_combined(combined, denoiser, arms)
+    if precision not in Batch.Precision.values:
+        raise InvalidBatch(f"The precision is {precision}; choose {' or '.join(Batch.Precision.values)}.")
+    texts = {**dict(enumerate(labels)), **_combined_texts(combined, labels)}
+    class_indices = [*class_indices, *range(len(labels), len(texts))]
+    if not class_indices:
+        raise InvalidBatch("No classes, so no pairs; choose at least one class.")
     if seeds_per_class < 1 or pairs_per_chunk < 1:
         raise InvalidBatch("Ask for at least one pair per class, and one pair at a time.")
     if len(class_indices) * seeds_per_class * len(arms) > MOST_IMAGES:
         raise InvalidBatch(f"A batch may have {MOST_IMAGES} images; divide this one into several.")
-    n_labels = len(denoiser.class_labels)
+    n_labels = len(texts)
     if not 0 <= first_seed <= LARGEST_SEED - seeds_per_class * n_labels:
         raise InvalidBatch(f"The first seed is {first_seed}; choose one from 0 to 2^62.")
     pairs = [
@@ -80,7 +93,9 @@ def create_batch(
         Batch(
             owner=owner,
             name=name,
-            class_table={str(index): denoiser.class_labels[index] for index in sorted(class_indices)},
+            class_table={str(index): texts[index] for index in sorted(class_indices)},
+            combined_classes={str(len(labels) + i): list(classes) for i, classes in enumerate(combined)},
+            precision=precision,
             steps=steps,
             forward_rows=pairs_per_chunk * len(arms),
         ),
@@ -130,8 +145,8 @@ def _shares(batch: Batch) -> tuple[float, float]:
     return (count["steps"] or 0) / of, (count["new"] or 0) / of
 
 
-def _check(arms: Sequence[Arm], class_indices: Sequence[int], *, steps: int) -> Checkpoint:
-    # Returns the first arm's denoiser, whose facts all arms share.
+def _check(arms: Sequence[Arm], class_indices: Sequence[int], *, steps: int) -> tuple[Checkpoint, list[str]]:
+    # Returns the first arm's denoiser, whose facts all arms share, and the texts of the classes.
     if not arms:
         raise InvalidBatch("A batch needs at least one arm; choose those to compare.")
     try:
@@ -145,28 +160,71 @@ def _check(arms: Sequence[Arm], class_indices: Sequence[int], *, steps: int) -> 
             raise InvalidBatch(f'Two arms are called "{name}"; results could not tell them apart.')
     denoisers = [arm.denoiser for arm in arms if arm.denoiser is not None]
     _check_denoisers(denoisers)
-    _check_classes(class_indices, denoisers[0].class_labels)
-    if not 1 <= steps <= denoisers[0].timesteps:
-        raise InvalidBatch(f"{steps} steps: the denoiser has {denoisers[0].timesteps}; choose from 1 to that.")
-    return denoisers[0]
+    labels = _labels(arms)
+    _check_classes(class_indices, labels)
+    _check_steps(arms, steps, timesteps=denoisers[0].timesteps)
+    return denoisers[0], labels
+
+
+def _labels(arms: Sequence[Arm]) -> list[str]:
+    known = [(arm, class_labels_of(arm)) for arm in arms]
+    first, labels = next(((arm, labels) for arm, labels in known if labels), (None, []))
+    if first is None:
+        raise InvalidBatch("None of these arms knows a class; compare with one that has a classifier.")
+    for arm, others in known:
+        if others and others != labels:
+            raise InvalidBatch(f'Arms "{first}" and "{arm}" know other classes, so no pair could ask both for one.')
+    return labels
+
+
+def _check_steps(arms: Sequence[Arm], steps: int, *, timesteps: int) -> None:
+    if not 1 <= steps <= timesteps:
+        raise InvalidBatch(f"{steps} steps: the denoiser has {timesteps}; choose from 1 to that.")
+    for arm in arms:
+        if arm.sampler == Arm.Sampler.DDIM and timesteps % steps:
+            raise InvalidBatch(
+                f'Arm "{arm.name}" samples with DDIM, which takes every n-th of {timesteps} levels; '
+                f"{steps} steps do not divide them. Choose {_nearest_divisor(timesteps, steps)}."
+            )
+
+
+def _nearest_divisor(timesteps: int, steps: int) -> int:
+    return min((n for n in range(1, timesteps + 1) if timesteps % n == 0), key=lambda n: (abs(n - steps), n))
+
+
+def _check_combined(combined: Sequence[Sequence[int]], denoiser: Checkpoint, arms: Sequence[Arm]) -> None:
+    for classes in combined:
+        if len(classes) < 2 or len(set(classes)) < len(classes):
+            raise InvalidBatch("A combination needs two or more different classes, such as 0+3.")
+    if not combined:
+        return
+    if denoiser.takes_labels and denoiser.null_class is None:
+        raise InvalidBatch(
+            f'Several classes at once are for guidance alone, but denoiser "{denoiser}" must be told one class; '
+            "use one with a null class, or an unconditional one."
+        )
+    for arm in arms:
+        if arm.guidance == Arm.Guidance.CLASSIFIER_FREE:
+            raise InvalidBatch(f'Arm "{arm.name}" is classifier-free, which cannot ask for several classes at once.')
+
+
+def _combined_texts(combined: Sequence[Sequence[int]], labels: Sequence[str]) -> dict[int, str]:
+    return {len(labels) + i: " and ".join(labels[index] for index in classes) for i, classes in enumerate(combined)}
 
 
 def _check_denoisers(denoisers: Sequence[Checkpoint]) -> None:
     first = denoisers[0]
     for other in denoisers[1:]:
         for fact, unit in (("image_size", "px"), ("timesteps", "timesteps"), ("class_labels", "as class labels")):
-            if getattr(other, fact) != getattr(first, fact):
+            ours, theirs = getattr(first, fact), getattr(other, fact)
+            # An unconditional denoiser has no labels to disagree with.
+            if ours != theirs and not (fact == "class_labels" and not (ours and theirs)):
                 raise InvalidBatch(
-                    f'Denoisers "{first}" and "{other}" cannot share a batch: '
-                    f"{getattr(first, fact)} against {getattr(other, fact)} {unit}."
+                    f'Denoisers "{first}" and "{other}" cannot share a batch: {ours} against {theirs} {unit}.'
                 )
 
 
 def _check_classes(class_indices: Sequence[int], labels: Sequence[str]) -> None:
-    if not class_indices:
-        raise InvalidBatch("No classes, so no pairs; choose at least one class.")
-    if len(set(class_indices)) < len(class_indices):
-        raise InvalidBatch("A class is named twice; name each once.")
     for index in class_indices:
         if not 0 <= index < len(labels):
             raise InvalidBatch(f"There is no class {index}; the denoiser knows classes 0 to {len(labels) - 1}.")

@@ -150,6 +150,15 @@ class Batch(models.Model):
         """Return the text shown for a class of this batch."""
         return str(self.class_table[str(class_index)])
 
+    @property
+    def class_labels(self) -> list[str]:
+        """The texts of all the classes that its arms know, in the order of their indices; empty for uploads."""
+        for arm in self.arms.select_related("denoiser", "classifier"):
+            for checkpoint in (arm.denoiser, arm.classifier):
+                if checkpoint is not None and checkpoint.class_labels:
+                    return list(checkpoint.class_labels)
+        return []
+
     def requested(self, class_index: int) -> tuple[int, ...]:
         """Return the classes that are requested at once under this index: mostly itself alone."""
         return tuple(self.combined_classes.get(str(class_index), (class_index,)))

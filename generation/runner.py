@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from django.conf import settings
 from django.db import transaction
-from torch import Tensor
 
-from generation.checkpoints import UnusableCheckpoint, load
+from generation.arms_at_work import guided_arm, source_of
+from generation.checkpoints import UnusableCheckpoint
 from generation.chunks import (
     ERRORS_ALLOWED,
     Claim,
@@ -20,13 +20,10 @@ from generation.chunks import (
     start_again_at_half,
     stop_batch,
 )
-from generation.diffusion.checkpoints import CheckpointFacts
-from generation.diffusion.guidance import Guidance, by_rows, classifier_guidance
-from generation.diffusion.noise import SeededNoise
-from generation.diffusion.process import Diffusion
-from generation.diffusion.sampling import ddpm, to_uint8
+from generation.diffusion.sampling import to_uint8
+from generation.diffusion.seed_matched import sample_arms
 from generation.images import MadeWith, Pixels, encode_png, save_pngs
-from generation.models import Arm, Checkpoint, Image
+from generation.models import Arm, Batch, Checkpoint, Image
 
 log = logging.getLogger(__name__)
 
@@ -103,48 +100,27 @@ def _sample(
     device: torch.device,
     on_step: Callable[[int, int], None],
 ) -> Mapping[Arm, Made]:
-    """Make all arms of one denoiser in one forward, with as many slots an arm as in every chunk of the batch."""
+    """Make all arms of one denoiser together, with as many slots an arm as in every chunk of the batch."""
+    batch = claim.chunk.batch
     padded = [*pairs, *[pairs[-1]] * (slots - len(pairs))]
-    facts, network = load(denoiser, device=device)
-    steps = claim.chunk.batch.steps or facts.timesteps
-    shape = (3, facts.image_size, facts.image_size)
-    noise = SeededNoise([seed for _, seed in padded], shape, steps=steps, copies=len(arms), device=device)
-    classes = torch.tensor([class_index for class_index, _ in padded], device=device)
-    samples = ddpm(
-        network,
-        Diffusion.make(facts.schedule, facts.timesteps).respaced(steps).to(device),
-        noise=noise,
-        labels=torch.cat([_labels(arm, classes, facts) for arm in arms]),
-        guidance=_guidance(arms, classes, device=device),
-        on_step=on_step,
-    )
-    pixels = to_uint8(samples).numpy()
-    if not torch.isfinite(samples).all():
-        raise FloatingPointError("the samples are not finite; a scale may be far too high")
-    return {
-        arm: Made(list(pixels[row * slots : row * slots + len(pairs)]), noise.initial_sha256()[: len(pairs)])
-        for row, arm in enumerate(arms)
-    }
-
-
-def _labels(arm: Arm, classes: Tensor, facts: CheckpointFacts) -> Tensor:
-    if arm.class_conditional:
-        return classes
-    if facts.null_class is None:
-        raise UnusableCheckpoint(f'Arm "{arm.name}" samples without a class, which its denoiser cannot.')
-    return torch.full_like(classes, facts.null_class)
-
-
-def _guidance(arms: Sequence[Arm], classes: Tensor, *, device: torch.device) -> Guidance:
-    slots = len(classes)
-    parts: list[tuple[slice, Guidance | None]] = []
-    for row, arm in enumerate(arms):
-        guidance = None
-        if arm.classifier is not None:
-            _, classifier = load(arm.classifier, device=device)
-            guidance = classifier_guidance(classifier, classes, scale=arm.scale)
-        parts.append((slice(row * slots, (row + 1) * slots), guidance))
-    return by_rows(parts)
+    source = source_of(denoiser, device=device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=batch.precision == Batch.Precision.BFLOAT16):
+        sampled = sample_arms(
+            source,
+            [guided_arm(arm, labels=batch.class_labels, device=device) for arm in arms],
+            seeds=[seed for _, seed in padded],
+            requested=[batch.requested(class_index) for class_index, _ in padded],
+            steps=batch.steps or len(source.process),
+            device=device,
+            on_step=on_step,
+        )
+    made = {}
+    for arm in arms:
+        images = sampled.images[arm.name][: len(pairs)]
+        if not torch.isfinite(images).all():
+            raise FloatingPointError(f'the samples of arm "{arm.name}" are not finite; its scale may be far too high')
+        made[arm] = Made(list(to_uint8(images).numpy()), sampled.noise_sha256[: len(pairs)])
+    return made
 
 
 def _save(

@@ -7,14 +7,15 @@ from django.contrib.auth.models import User
 
 from generation.arms import create_arm
 from generation.batches import create_batch
+from generation.diffusion.recipes import PRESETS
 from generation.models import Batch, Checkpoint
 from survey_site.models import Study
 from survey_site.studies import create_study
 
 DEMO_SLUG = "sportballs"
 RESEARCHER = "researcher"
-# The scales of the paper's own survey (Kawar et al. 2023, section 5).
-SCALES = {"vanilla": 0.5, "robust": 1.0}
+# The comparison of the paper's own survey, with its scales (Kawar et al. 2023, section 5).
+DEMO_ARMS = ("vanilla", "robust")
 PAIRS_PER_CLASS = 10
 STEPS = 50
 
@@ -59,8 +60,8 @@ def demo_study(owner: User) -> Study:
 def _demo_batch(owner: User) -> Batch:
     denoiser = _shipped("denoiser")
     arms = [
-        create_arm(owner=owner, name=name, denoiser=denoiser, classifier=_shipped(name), scale=scale)
-        for name, scale in SCALES.items()
+        create_arm(owner=owner, name=name, denoiser=denoiser, classifier=_shipped(name), recipe=PRESETS[name].recipe)
+        for name in DEMO_ARMS
     ]
     return create_batch(
         owner=owner,

@@ -159,12 +159,13 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),
         "control_folder": str(writable_folder(VAR_DIR / "broker" / "control")),
     }
-# Upkeep has a queue and, in the Procfile, a worker of its own: no sweep waits behind the chunks of a long batch.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "upkeep")]
+# A queue and, in the Procfile, a worker each: no batch waits behind a training, no sweep behind the chunks of a batch.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "laboratory", "upkeep")]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ROUTES = {"generation.tasks.do_work": {"queue": "laboratory"}}
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # A chunk whose worker has been silent for this long is taken by another one.

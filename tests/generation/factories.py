@@ -13,6 +13,7 @@ from generation.checkpoints import register_checkpoint
 from generation.diffusion.checkpoints import Training, save_checkpoint
 from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier
 from generation.diffusion.networks import UNet, UNetConfig
+from generation.diffusion.recipes import Guidance, Recipe
 from generation.models import Arm, Batch, Checkpoint
 
 LABELS = ("cat", "dog", "cow")
@@ -33,11 +34,16 @@ def write_denoiser(folder: Path, *, seed: int = 0, labels: tuple[str, ...] = LAB
     return _written(folder / f"denoiser-{seed}.safetensors", network, seed=seed, training=Training(class_labels=labels))
 
 
-def write_classifier(folder: Path, *, seed: int = 1, noise_trained: bool = True) -> Path:
-    """Write a classifier with random weights."""
+def write_classifier(folder: Path, *, seed: int = 1, noise_trained: bool = True, spread: float = 1.0) -> Path:
+    """Write a classifier with random weights, `spread` times as large as they should be."""
     network = EncoderClassifier(ClassifierConfig(**SMALL, out_channels=len(LABELS)))
     training = Training(class_labels=LABELS, noise_trained=noise_trained)
-    return _written(folder / f"classifier-{seed}.safetensors", network, seed=seed, training=training)
+    return _written(folder / f"classifier-{seed}.safetensors", network, seed=seed, training=training, spread=spread)
+
+
+def guided(scale: float = 1.0, **settings: Any) -> Recipe:
+    """Return the recipe of classifier guidance at this scale."""
+    return Recipe(guidance=Guidance.CLASSIFIER, scale=scale, **settings)
 
 
 def make_arms(folder: Path, *, scale: float = 1.0) -> list[Arm]:
@@ -46,7 +52,7 @@ def make_arms(folder: Path, *, scale: float = 1.0) -> list[Arm]:
     classifier = register_checkpoint(write_classifier(folder))
     return [
         create_arm(owner=None, name="plain", denoiser=denoiser),
-        create_arm(owner=None, name="guided", denoiser=denoiser, classifier=classifier, scale=scale),
+        create_arm(owner=None, name="guided", denoiser=denoiser, classifier=classifier, recipe=guided(scale)),
     ]
 
 
@@ -93,12 +99,12 @@ def bytes_of(batch: Batch) -> dict[tuple[str, int, int], str]:
     return {(arm, class_index, seed): sha256 for arm, class_index, seed, sha256 in rows}
 
 
-def _written(path: Path, network: nn.Module, *, seed: int, training: Training) -> Path:
+def _written(path: Path, network: nn.Module, *, seed: int, training: Training, spread: float = 1.0) -> Path:
     # Training starts with zeros in the last layers; random numbers everywhere make every input matter.
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
-            spread = parameter.shape[1:].numel() ** -0.5 if parameter.dim() > 1 else 0.2
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * spread)
+            width = parameter.shape[1:].numel() ** -0.5 if parameter.dim() > 1 else 0.2
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * width * spread)
     save_checkpoint(path, network, training=training)
     return path

@@ -19,17 +19,19 @@ from generation.batches import (
     progress_of,
     retry_batch,
 )
+from generation.diffusion.recipes import Guidance, Recipe
 from generation.models import Arm, Batch, Chunk, Image
-from tests.generation.factories import LABELS, make_batch, stored_checkpoint
+from tests.generation.factories import LABELS, guided, make_batch, stored_checkpoint
 
 pytestmark = pytest.mark.django_db
+CLASSIFIER_FREE = Recipe(guidance=Guidance.CLASSIFIER_FREE, scale=0.5)
 
 
 def two_arms(**facts: Any) -> list[Arm]:
     denoiser = stored_checkpoint(**facts)
     return [
         create_arm(owner=None, name="plain", denoiser=denoiser),
-        create_arm(owner=None, name="guided", denoiser=denoiser, classifier=classifier(), scale=0.5),
+        create_arm(owner=None, name="guided", denoiser=denoiser, classifier=classifier(), recipe=guided(0.5)),
     ]
 
 
@@ -106,7 +108,7 @@ def test_a_batch_that_cannot_be_made_is_refused_in_a_sentence(wanted: dict[str, 
 
 
 def test_arms_that_cannot_share_a_batch_are_refused() -> None:
-    plain, guided = two_arms()
+    plain, other = two_arms()
     twin = create_arm(owner=None, name="plain", denoiser=stored_checkpoint())
     larger = create_arm(owner=None, name="larger", denoiser=stored_checkpoint(image_size=64, name="large"))
     longer = create_arm(owner=None, name="longer", denoiser=stored_checkpoint(timesteps=4000))
@@ -120,7 +122,7 @@ def test_arms_that_cannot_share_a_batch_are_refused() -> None:
         with pytest.raises(InvalidBatch, match=sentence):
             make_batch(arms)
     assert not Batch.objects.exists()
-    make_batch([plain, guided])
+    make_batch([plain, other])
 
 
 @pytest.mark.parametrize(
@@ -129,15 +131,25 @@ def test_arms_that_cannot_share_a_batch_are_refused() -> None:
         (lambda: {"name": " "}, "An arm has no name"),
         (lambda: {"denoiser": classifier(name="guide")}, '"guide" is a classifier, not a denoiser'),
         (lambda: {"classifier": stored_checkpoint(name="unet")}, '"unet" is a denoiser, not a classifier'),
-        (lambda: {"classifier": classifier(noise_trained=False)}, "was not trained on noised images"),
-        (lambda: {"classifier": classifier(takes_timestep=False)}, "was not trained on noised images"),
         (lambda: {"classifier": classifier(image_size=64)}, "takes images of 64 px, denoiser .* makes 8 px"),
         (lambda: {"classifier": classifier(class_labels=["cat", "cow", "dog"])}, "the class labels of classifier"),
         (lambda: {"classifier": classifier(timesteps=500)}, "counts 500 timesteps"),
-        (lambda: {"scale": float("nan")}, "the scale is nan"),
-        (lambda: {"scale": float("inf")}, "the scale is inf"),
-        (lambda: {"scale": -0.5}, "the scale is -0.5; choose one from 0 to 100"),
-        (lambda: {"scale": 1e6}, "the scale is 1000000"),
+        (lambda: {"classifier": None}, "is to be guided by a classifier; choose which"),
+        (lambda: {"recipe": Recipe()}, 'has a classifier, but its guidance is "none"'),
+        (lambda: {"denoiser": stored_checkpoint(takes_labels=False), "class_conditional": True}, "is unconditional"),
+        (
+            lambda: {"denoiser": stored_checkpoint(null_class=None), "classifier": None, "recipe": CLASSIFIER_FREE},
+            "classifier-free guidance needs a denoiser with a null class",
+        ),
+        (
+            lambda: {"classifier": None, "recipe": CLASSIFIER_FREE, "class_conditional": False},
+            "classifier-free guidance tells the denoiser the class",
+        ),
+        (lambda: {"denoiser": stored_checkpoint(facts={"latent": True})}, "works on latents"),
+        (
+            lambda: {"classifier": classifier(facts={"relus": 0}), "recipe": guided(1.0, softplus_beta=3.0)},
+            "has no ReLU",
+        ),
         (lambda: {"name": "no_preference"}, "results have a column of that name"),
         (
             lambda: {"denoiser": stored_checkpoint(null_class=None), "class_conditional": False},
@@ -148,7 +160,13 @@ def test_arms_that_cannot_share_a_batch_are_refused() -> None:
 def test_an_arm_that_cannot_be_made_is_refused_in_a_sentence(
     changes: Callable[[], dict[str, Any]], sentence: str
 ) -> None:
-    good = {"owner": None, "name": "an arm", "denoiser": stored_checkpoint(), "classifier": classifier(), "scale": 0.5}
+    good = {
+        "owner": None,
+        "name": "an arm",
+        "denoiser": stored_checkpoint(),
+        "classifier": classifier(),
+        "recipe": guided(0.5),
+    }
     with pytest.raises(InvalidArm, match=sentence):
         create_arm(**{**good, **changes()})
     assert not Arm.objects.exists()

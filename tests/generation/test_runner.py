@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from pytest_django import Settings
 
 from generation import chunks
+from generation.arms import create_arm
 from generation.batches import cancel_batch, retry_batch
 from generation.checkpoints import register_checkpoint
 from generation.images import read_bytes
@@ -20,6 +21,7 @@ from generation.runner import make_chunk
 from tests.generation.factories import (
     SIDE,
     bytes_of,
+    guided,
     make_arms,
     make_batch,
     make_every_chunk,
@@ -185,10 +187,12 @@ def test_weights_that_were_exchanged_stop_the_batch(tmp_path: Path) -> None:
 
 
 def test_an_error_is_tried_again_and_then_stops_the_batch(tmp_path: Path) -> None:
-    # A scale so high that float32 overflows is an error of the arithmetic, in the middle of the work.
-    plain, guided = make_arms(tmp_path)
-    type(guided).objects.filter(pk=guided.pk).update(scale=1e38)
-    batch = Batch.objects.get(pk=make_batch([plain, guided]).pk)
+    # Weights so large that float32 overflows are an error of the arithmetic, in the middle of the work.
+    plain, _ = make_arms(tmp_path)
+    assert plain.denoiser is not None
+    huge = register_checkpoint(write_classifier(tmp_path, seed=2, spread=1e30))
+    overflowing = create_arm(owner=None, name="huge", denoiser=plain.denoiser, classifier=huge, recipe=guided())
+    batch = Batch.objects.get(pk=make_batch([plain, overflowing]).pk)
     chunk = batch.chunks.first()
     assert chunk is not None
     for _ in range(chunks.ERRORS_ALLOWED):
@@ -197,7 +201,7 @@ def test_an_error_is_tried_again_and_then_stops_the_batch(tmp_path: Path) -> Non
         make_chunk(chunk.pk)
     batch.refresh_from_db()
     assert batch.status == Batch.Status.FAILED
-    assert batch.problem.startswith("Part 1 failed 3 times, the last time with FloatingPointError: the samples are not")
+    assert batch.problem.startswith("Part 1 failed 3 times, the last time with FloatingPointError: the samples of arm")
 
 
 def test_a_failed_batch_can_be_finished_later(tmp_path: Path) -> None:
