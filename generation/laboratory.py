@@ -1,4 +1,4 @@
-"""Doing a work: hold it, do what its kind does, note how it ended. Imports torch, so only workers import this module."""
+"""Doing a work: hold it, do what its kind does, note how it ended. Imports torch: for workers only."""
 
 import logging
 from collections.abc import Callable
