@@ -42,7 +42,7 @@ class Moments:
 
     @classmethod
     def known(cls, mean: Floats, covariance: Floats, *, n: int | None = None) -> "Moments":
-        """Moments that somebody else computed, to which no rows can be added. Raises InvalidFeatures for wrong shapes."""
+        """Moments that somebody else computed: no rows can be added. Raises InvalidFeatures for wrong shapes."""
         if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
             raise InvalidFeatures(
                 f"A mean of shape {list(mean.shape)} and a covariance of shape {list(covariance.shape)} do not belong "
