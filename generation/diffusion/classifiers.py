@@ -5,9 +5,12 @@ attention pooling.
 A guide is never a judge: `CleanClassifier` has another architecture, sees clean images only and never guides.
 """
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import torch
 from torch import Tensor, nn
 
 from generation.diffusion.blocks import AttentionPool, group_norm, timestep_embedding
@@ -23,6 +26,15 @@ class Head(StrEnum):
     """Attributes, each yes or no: columns 2k and 2k + 1 hold minus and plus the logit of attribute k."""
 
 
+class Outputs(StrEnum):
+    """What the numbers that a network puts out belong to."""
+
+    CLASSES = "classes"
+    """One to each class, of which an image has one: softmax."""
+    ATTRIBUTES = "attributes"
+    """One to each attribute, of which an image has any: sigmoid, trained by binary cross-entropy on [N, K]."""
+
+
 class Classifier(nn.Module):
     """What guides and judges share. A subclass that takes t is called with (x_t, t), another one with images alone."""
 
@@ -32,16 +44,63 @@ class Classifier(nn.Module):
     normalises: bool = True
     """Whether its own preprocessing normalises what comes in [-1, 1]; read by off-the-shelf classifiers only."""
 
+    def unnormalised(self) -> "Classifier":
+        """The same weights without normalisation of the input; this classifier stays as it is."""
+        other = copy.copy(self)
+        other.normalises = False
+        return other
+
+
+class Attributes(Classifier):
+    """A network with one logit an attribute, as guidance and judges see it: two classes an attribute, without and with.
+
+    Class 2k is "without attribute k", whose logit is minus that of class 2k + 1, "with attribute k".
+    """
+
+    head_kind = Head.SIGMOID
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+        self.takes_t = network.takes_t
+        self.normalises = network.normalises
+        self.n_classes = 2 * network.n_classes
+
+    def forward(self, x: Tensor, *t: Tensor) -> Tensor:
+        """x: [N, 3, H, W], and t: int64 [N] if the network takes it -> [N, 2 K]."""
+        logits: Tensor = self.network(x, *t)
+        return torch.stack([-logits, logits], dim=2).flatten(1)
+
+    def unnormalised(self) -> "Attributes":
+        """As Classifier's."""
+        return Attributes(self.network.unnormalised())
+
+
+def attribute_labels(attributes: Sequence[str]) -> tuple[str, ...]:
+    """The classes of attributes, in the order of `Attributes`: "not Smiling", "Smiling" and so on."""
+    return tuple(label for attribute in attributes for label in (f"not {attribute}", attribute))
+
+
+def with_head(network: "EncoderClassifier | CleanClassifier") -> Classifier:
+    """The network as guidance and judges call it: itself, or `Attributes` if that is what it puts out.
+
+    Training takes the network itself, whose logits are [N, K]. The class labels of its checkpoint are those of
+    `attribute_labels`, one to each of the 2 K classes.
+    """
+    return Attributes(network) if network.config.outputs is Outputs.ATTRIBUTES else network
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierConfig(BackboneConfig):
-    """A guiding classifier: out_channels is the number of classes; num_head_channels must be a width."""
+    """A guiding classifier: out_channels is the number of classes (or attributes); num_head_channels must be a width."""
 
     num_head_channels: int = 64
     pool: str = "attention"
+    outputs: Outputs = Outputs.CLASSES
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "outputs", Outputs(self.outputs))
         if self.pool != "attention":
             raise ValueError(f"The only pooling of these classifiers is 'attention', not {self.pool!r}.")
 
@@ -65,7 +124,7 @@ class EncoderClassifier(Classifier):
         self.out = nn.Sequential(group_norm(channels, config.norm_groups), nn.SiLU(), pool)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """x_t: [N, 3, H, W], t: int64 [N], 0 = least noise -> logits [N, classes]."""
+        """x_t: [N, 3, H, W], t: int64 [N], 0 = least noise -> logits [N, out_channels]."""
         embedding = self.time_embed(timestep_embedding(t, self.config.model_channels))
         h = x_t
         for stage in self.input_blocks:
@@ -81,8 +140,10 @@ class CleanConfig:
     image_size: int
     out_channels: int
     widths: tuple[int, ...] = (32, 64, 96, 128)
+    outputs: Outputs = Outputs.CLASSES
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", Outputs(self.outputs))
         object.__setattr__(self, "widths", tuple(self.widths))
 
 
@@ -103,6 +164,6 @@ class CleanClassifier(Classifier):
         self.head = nn.Linear(config.widths[-1], config.out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: clean images [N, 3, H, W] in [-1, 1] -> logits [N, classes]."""
+        """x: clean images [N, 3, H, W] in [-1, 1] -> logits [N, out_channels]."""
         logits: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
         return logits

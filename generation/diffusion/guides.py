@@ -26,14 +26,14 @@ class Guide:
 
 
 def guide_of(classifier: Classifier, recipe: Recipe | None = None) -> Guide:
-    """Wrap a classifier: frozen, in evaluation mode, with the recipe's preprocessing and smoothing.
+    """Wrap a classifier with the recipe's preprocessing and smoothing, which it is itself spared.
 
-    The classifier itself stays as it is. Raises NothingToSmooth.
+    Guides need no weight gradients: its parameters are frozen and it is put into evaluation mode. Raises
+    NothingToSmooth.
     """
     used = classifier
     if recipe is not None and recipe.preprocessing is Preprocessing.RAW and classifier.normalises:
-        used = copy.copy(classifier)
-        used.normalises = False
+        used = classifier.unnormalised()
     if recipe is not None and recipe.softplus_beta is not None:
         used = smoothed(used, beta=recipe.softplus_beta)
     frozen = used.eval().requires_grad_(False)
@@ -46,21 +46,18 @@ def guide_of(classifier: Classifier, recipe: Recipe | None = None) -> Guide:
 
 
 def smoothed(classifier: Classifier, *, beta: float) -> Classifier:
-    """A copy whose every ReLU is Softplus(beta): the same function, but differentiable everywhere (EluCD, section 4.3).
+    """A copy whose every ReLU is Softplus(beta), log(1 + exp(beta x)) / beta, smooth everywhere (EluCD, section 4.3).
 
     Raises NothingToSmooth if there is no ReLU module in it.
     """
     smooth = copy.deepcopy(classifier)
-    found = [
-        (module, name)
-        for module in smooth.modules()
-        for name, child in module.named_children()
-        if type(child) is nn.ReLU
-    ]
+    # One ReLU may serve in several places: each of them counts.
+    found = [path for path, module in smooth.named_modules(remove_duplicate=False) if type(module) is nn.ReLU]
     if not found:
         raise NothingToSmooth(
             "This classifier has no ReLU, so Softplus has nothing to replace; leave softplus_beta empty."
         )
-    for module, name in found:
-        setattr(module, name, nn.Softplus(beta=beta))
+    for path in found:
+        parent, _, name = path.rpartition(".")
+        setattr(smooth.get_submodule(parent), name, nn.Softplus(beta=beta))
     return smooth
