@@ -92,7 +92,7 @@ def with_head(network: "EncoderClassifier | CleanClassifier") -> Classifier:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierConfig(BackboneConfig):
-    """A guiding classifier: out_channels is the number of classes (or attributes); num_head_channels must be a width."""
+    """A guiding classifier: out_channels is the number of `outputs`; num_head_channels must be a width."""
 
     num_head_channels: int = 64
     pool: str = "attention"

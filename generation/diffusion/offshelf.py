@@ -33,6 +33,7 @@ __all__ = [
     "ClipGuide",
     "MissingExtra",
     "OffTheShelf",
+    "Shelf",
     "ShelfFacts",
     "UnusableFolder",
     "inspect_offshelf",
@@ -207,9 +208,7 @@ def _tokenizer(folder: Path) -> Tokenize:
     try:
         tokenizer = transformers_package().CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
-        raise UnusableFolder(
-            f"{folder.name} has no tokenizer for its texts ({first_line(error)}); copy it along."
-        ) from error
+        raise UnusableFolder(f"{folder.name} has a tokenizer that can't be read ({first_line(error)}).") from error
 
     def tokenize(texts: Sequence[str]) -> Mapping[str, Tensor]:
         tokens: Mapping[str, Tensor] = tokenizer(list(texts), padding=True, return_tensors="pt")

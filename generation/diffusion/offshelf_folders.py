@@ -67,12 +67,13 @@ class ShelfFacts:
 
 
 def inspect_offshelf(folder: Path) -> ShelfFacts:
-    """Read a folder's facts and check that its weights files are whole. Raises UnusableFolder, MissingExtra."""
+    """Read a folder's facts and check that its weights are whole. Raises UnusableFolder, MissingExtra."""
     config = _config(folder)
     _check_weights_files(folder)
     kind = _kind(folder, config)
     image_input = _image_input(folder, config)
     if kind is Shelf.CLIP:
+        _check_tokenizer_files(folder)
         return ShelfFacts(kind=kind, image_input=image_input, labels=())
     names = tuple(str(config.id2label[index]) for index in range(config.num_labels))
     if config.problem_type == "multi_label_classification":
@@ -129,6 +130,12 @@ def _check_weights_files(folder: Path) -> None:
             raise UnusableFolder(
                 f"{folder.name}/{file.name} is not a whole safetensors file ({first_line(error)}); copy it again."
             ) from error
+
+
+def _check_tokenizer_files(folder: Path) -> None:
+    # Without them transformers makes a tokenizer that knows no words, and all texts are alike to it.
+    if not any(all((folder / name).is_file() for name in names) for names in _TOKENIZERS):
+        raise UnusableFolder(f"{folder.name} has no tokenizer.json to read texts with; copy it along.")
 
 
 def _image_input(folder: Path, config: Any) -> ImageInput:  # Any: as above
@@ -196,3 +203,6 @@ def listed(names: Sequence[str]) -> str:
 
 def first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
