@@ -112,6 +112,10 @@ class Recipe:
             except ValueError as error:
                 known = ", ".join(kind)
                 raise InvalidRecipe(f"{name} is {getattr(self, name)!r}; choose one of {known}.") from error
+        for name in _NUMBERS:
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        if not isinstance(self.normalised, bool):
+            raise InvalidRecipe(f"normalised is {self.normalised!r}; choose true or false.")
         _check_numbers(self)
         _check_together(self)
 
@@ -183,6 +187,18 @@ class Preset:
     """What kind of classifier the paper used; empty where there is none."""
 
 
+def _number(name: str, value: object) -> float | None:
+    """The value as a float: equal recipes must be written alike, whether JSON said 1, 1.0 or -0."""
+    if value is None and name in _OPTIONAL:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidRecipe(f"{name} is {value!r}; it must be a number.")
+    try:
+        return float(value) + 0.0
+    except OverflowError as error:
+        raise InvalidRecipe(f"{name} is too great a number.") from error
+
+
 def _check_numbers(recipe: Recipe) -> None:
     if not math.isfinite(recipe.scale) or not 0 <= recipe.scale <= LARGEST_SCALE:
         raise InvalidRecipe(f"The scale is {recipe.scale}; choose one from 0 to {LARGEST_SCALE:g}.")
@@ -232,6 +248,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("decay", 0, 0.99999),
     ("second_decay", 0, 0.99999),
 )
+_NUMBERS = ("scale", *(name for name, _, _ in _RANGES))
+_OPTIONAL = ("softplus_beta", "sine_gamma")
 _CLASSIFIER_ONLY = (
     "reads",
     "joint_temperature",
@@ -339,6 +357,14 @@ PRESETS: dict[str, Preset] = {
             paper=NON_ROBUST,
             recipe=_non_robust(reads=Reads.X_0, stabiliser=_EMA),
             classifier=CLEAN_TRAINED,
+        ),
+        Preset(
+            key="attribute",
+            name="Attribute by x0-prediction and EMA",
+            paper=NON_ROBUST,
+            # The logit of the wanted side alone, as on CelebA: t2 = 0 takes out its probability's other term.
+            recipe=_non_robust(reads=Reads.X_0, stabiliser=_EMA, conditional_temperature=0.0),
+            classifier="of attributes, trained on clean images",
         ),
         Preset(
             key="elucd",
