@@ -9,8 +9,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 
 from generation.batches import DEFAULT_STEPS, PAIRS_PER_CHUNK
+from generation.diffusion.recipes import InvalidRecipe
 from generation.models import Arm, Checkpoint
 from generation.uploads import Upload
+from survey_site.forms.arms import preset_choices, recipe_of_row
 
 
 class ArmsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
@@ -52,6 +54,11 @@ class BatchForm(forms.Form):
         cast(ArmsField, self.fields["arms"]).queryset = known
 
 
+def method_choices() -> list[Any]:
+    """Return the published methods below the plain one."""
+    return [("", "Plain: guided where there is a classifier"), *preset_choices()]
+
+
 class NewArmForm(forms.Form):
     """An arm to make on the way; left as it is, none."""
 
@@ -63,7 +70,20 @@ class NewArmForm(forms.Form):
         empty_label="No guidance",
         label="Guided by",
     )
-    scale = forms.FloatField(initial=1.0, min_value=0, label="Scale")
+    preset = forms.ChoiceField(choices=method_choices, required=False, label="Method")
+    scale = forms.FloatField(required=False, min_value=0, label="Scale", help_text="Empty: the method's own.")
+
+    def clean(self) -> dict[str, Any]:
+        """Make the recipe of the method and the scale."""
+        data = self.cleaned_data
+        if not self.errors and data.get("name"):
+            try:
+                data["recipe"] = recipe_of_row(
+                    preset=data["preset"], scale=data["scale"], guided=data["classifier"] is not None
+                )
+            except InvalidRecipe as error:
+                self.add_error("scale", str(error))
+        return data
 
 
 NewArmFormSet = forms.formset_factory(NewArmForm, extra=2, max_num=8)

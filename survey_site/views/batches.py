@@ -145,13 +145,23 @@ def _created(form: BatchForm, new_arms: Sequence[dict[str, Any]], *, owner: User
     # Either the new arms and the batch, or neither.
     try:
         with transaction.atomic():
-            arms = [*form.cleaned_data["arms"], *(create_arm(owner=owner, **data) for data in new_arms if data)]
+            arms = [*form.cleaned_data["arms"], *(_new_arm(data, owner=owner) for data in new_arms if data)]
             return _create_batch(form, arms, owner=owner)
     except (InvalidArm, InvalidBatch) as error:
         form.add_error(None, str(error))
     except forms.ValidationError as error:
         form.add_error("classes", error)
     return None
+
+
+def _new_arm(data: dict[str, Any], *, owner: User) -> Arm:
+    return create_arm(
+        owner=owner,
+        name=data["name"],
+        denoiser=data["denoiser"],
+        classifier=data["classifier"],
+        recipe=data["recipe"],
+    )
 
 
 def _create_batch(form: BatchForm, arms: Sequence[Arm], *, owner: User) -> Batch:

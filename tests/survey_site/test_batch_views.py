@@ -49,8 +49,6 @@ def new_batch(**fields: object) -> dict[str, object]:
         "pairs_per_chunk": 8,
         "new-TOTAL_FORMS": 2,
         "new-INITIAL_FORMS": 0,
-        "new-0-scale": 1.0,
-        "new-1-scale": 1.0,
         **fields,
     }
 
@@ -110,7 +108,7 @@ def test_a_batch_is_made_from_arms_that_are_made_on_the_way(researcher: Client) 
     assert batch.class_table == {"0": "cat", "1": "dog"}
     assert [(arm.name, arm.scale, arm.owner.username) for arm in batch.arms.all() if arm.owner] == [
         ("guided", 0.5, "researcher"),
-        ("plain", 1.0, "researcher"),
+        ("plain", 0.0, "researcher"),
     ]
 
 
@@ -127,7 +125,7 @@ def test_a_batch_is_made_from_known_arms(researcher: Client, tmp_path: Path) -> 
         ({"classes": "0-7"}, "There is no class 3; the denoiser knows classes 0 to 2."),
         ({"steps": 5000}, "5000 steps: the denoiser has 1000"),
         ({"new-0-name": "guided"}, "Two arms are called &quot;guided&quot;"),
-        ({"new-1-scale": 1e9}, "the scale is 1000000000.0; choose one from 0 to 100"),
+        ({"new-1-scale": 1e9}, "The scale is 1000000000.0; choose one from 0 to 100"),
         ({"new-0-denoiser": ""}, "This field is required"),
         ({"seeds_per_class": "many"}, "Enter a whole number"),
     ],
