@@ -5,35 +5,15 @@ because x_t is not confined to it. Shapes: x_t [N, 3, H, W], t and y int64 [N].
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from generation.diffusion.plans import Attack as Attack
+from generation.diffusion.plans import Norm as Norm
+
 Classifier = Callable[[Tensor, Tensor], Tensor]
-
-
-class Norm(StrEnum):
-    """How far an attacked image is from the original."""
-
-    L2 = "l2"
-    LINF = "linf"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attack:
-    """An attack within `eps` of the image, in at most `steps` steps of length `step`, in units of [-1, 1] pixels."""
-
-    norm: Norm = Norm.L2
-    eps: float = 0.5
-    step: float = 0.083
-    steps: int = 7
-
-    def facts(self) -> dict[str, str | float | int]:
-        """The attack as a checkpoint records it."""
-        return {**asdict(self), "norm": self.norm.value}
 
 
 def pgd(classifier: Classifier, x_t: Tensor, *, t: Tensor, y: Tensor, attack: Attack) -> Tensor:
@@ -52,6 +32,22 @@ def pgd(classifier: Classifier, x_t: Tensor, *, t: Tensor, y: Tensor, attack: At
         moved = x.detach()[held] + attack.step * _DIRECTION[attack.norm](gradient[held])
         attacked[right] = _PROJECT[attack.norm](moved, x_t[right], attack.eps)
     return attacked
+
+
+def climb(objective: Callable[[Tensor], Tensor], x: Tensor, *, attack: Attack) -> Tensor:
+    """Move each row of x up the objective by all of attack.steps, never further than attack.eps from where it began.
+
+    objective: [N, ...] -> a scalar, the sum of the rows' own; where it is log p(y | x) this is a targeted attack, as in
+    figure 4 of Kawar et al. Not clamped to [-1, 1] either.
+    """
+    climbed = x.detach().clone()
+    for _ in range(attack.steps):
+        with torch.enable_grad():
+            leaf = climbed.requires_grad_()
+            (gradient,) = torch.autograd.grad(objective(leaf), leaf)
+        moved = leaf.detach() + attack.step * _DIRECTION[attack.norm](gradient)
+        climbed = _PROJECT[attack.norm](moved, x, attack.eps)
+    return climbed
 
 
 def _norms(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""SportBalls: one ball of four classes on a white canvas, drawn by this module.
+"""What a data set is, and the one that this module draws itself: SportBalls, a ball of four classes on a white canvas.
 
 After the data set of Vaeth et al. (2024), whose icons are not ours. Item i is a function of (seed, i) alone, with
 one random stream per item, so the class tells nothing of position, size or rotation. The ball's markings turn with it;
@@ -8,12 +8,15 @@ the light stays at the upper left. Coordinates: x to the right, y down, z toward
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image as Pillow
 from torch import Tensor
+
+from generation.diffusion.plans import HELD_OUT_SEED
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -22,6 +25,54 @@ Singles = npt.NDArray[np.float32]
 CLASS_LABELS = ("baseball", "basketball", "volleyball", "soccer ball")
 MASTER = 120  # Side of the picture that is turned and shrunk to a ball, in pixels.
 OVERSAMPLING = 4
+
+
+class Examples(Protocol):
+    """Labelled images, drawn by index; what an index gives never depends on the other indices."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal examples: a resumed training must meet the data it left."""
+
+    def examples(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Images, float32 [N, 3, H, W] in [-1, 1], and what they show.
+
+        That is a class each, int64 [N], or for K attributes int64 [N, K] of 0 and 1.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """Two sets of examples without a common one. training: endless, in a shuffled order; held_out: held_out_size items.
+
+    class_labels: names of the classes or of the attributes. description: one line for a model card.
+    """
+
+    training: Examples
+    held_out: Examples
+    held_out_size: int | None
+    class_labels: tuple[str, ...]
+    has_attributes: bool = False
+    description: str
+
+
+def sportballs(seed: int, *, image_size: int = 64, diameters: tuple[int, int] = (20, 40)) -> DataSet:
+    """SportBalls as a data set: training draws by `seed`, the held-out items are always the same (and endless)."""
+    smallest, largest = diameters
+    return DataSet(
+        training=SportBalls(seed=seed, image_size=image_size, diameters=diameters),
+        held_out=SportBalls(seed=HELD_OUT_SEED, image_size=image_size, diameters=diameters),
+        held_out_size=None,
+        class_labels=CLASS_LABELS,
+        description=(
+            f"SportBalls, {image_size} px, diameters {smallest} to {largest} px, white canvas, seed {seed}, "
+            "drawn without end"
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -49,6 +100,11 @@ class SportBalls:
         if not 1 <= smallest <= largest <= self.image_size:
             raise ValueError(f"Balls of {smallest} to {largest} px don't fit on {self.image_size} px.")
 
+    @property
+    def fingerprint(self) -> str:
+        """The seed and the sizes: nothing else decides a ball."""
+        return f"sportballs {self.seed} {self.image_size} {self.diameters}"
+
     def ball(self, index: int) -> Ball:
         """What item `index` shows."""
         rng = np.random.default_rng([self.seed, index])
@@ -67,8 +123,13 @@ class SportBalls:
         """Items as float32 [N, 3, H, W] in [-1, 1] and their classes, int64 [N]."""
         images = np.stack([self.image(index) for index in indices])
         classes = [self.ball(index).class_index for index in indices]
-        x_0 = torch.from_numpy(images).permute(0, 3, 1, 2).to(torch.float32).div(127.5).sub(1)
-        return x_0.contiguous(), torch.tensor(classes, dtype=torch.int64)
+        return as_images(images), torch.tensor(classes, dtype=torch.int64)
+
+
+def as_images(pixels: Pixels) -> Tensor:
+    """uint8 [N, H, W, 3] as float32 [N, 3, H, W] in [-1, 1]."""
+    x_0 = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32).div(127.5).sub(1)
+    return x_0.contiguous()
 
 
 def draw(ball: Ball, *, image_size: int) -> Pixels:

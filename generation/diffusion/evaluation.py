@@ -1,6 +1,6 @@
 """How good classifiers are (clean, at noise levels, under attack), and what a judge sees in generated images.
 
-Classifiers are tried on items of SportBalls that no training command draws. A judge is never a guide: it is a plain
+Classifiers are tried on examples that were held out from every training. A judge is never a guide: it is a plain
 network that saw clean images only.
 """
 
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from generation.diffusion.attacks import Attack, Classifier, pgd
-from generation.diffusion.datasets import SportBalls
+from generation.diffusion.datasets import Examples, SportBalls
+from generation.diffusion.plans import HELD_OUT_SEED as HELD_OUT_SEED
 from generation.diffusion.process import Diffusion
 
-HELD_OUT_SEED = 987_654_321
 NOISE_LEVELS = (0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 999)
 ROWS = 50
 
 
 def held_out(count: int) -> tuple[Tensor, Tensor]:
-    """Items of a seed that the training commands refuse: images [N, 3, 64, 64] in [-1, 1], classes [N]."""
+    """SportBalls of a seed that trainings refuse: images [N, 3, 64, 64] in [-1, 1], classes [N]."""
     return SportBalls(seed=HELD_OUT_SEED).examples(range(count))
 
 
@@ -30,16 +30,37 @@ def accuracies(
     levels: Sequence[int] = NOISE_LEVELS,
     count: int,
     attack: Attack | None = None,
+    data: Examples | None = None,
+    device: torch.device | str = "cpu",
 ) -> dict[int, float]:
-    """Share of `count` held-out items that are classified right, by noise level, after an attack if there is one."""
-    x_0, y = held_out(count)
-    return {level: _accuracy_at(classifier, process, level=level, x_0=x_0, y=y, attack=attack) for level in levels}
+    """Share of the first `count` held-out items answered right, by noise level, after an attack if there is one.
+
+    data: held-out examples, by default SportBalls. Of attributes, it is the share of single answers that are right, and
+    there is no attack. Every level has its own noise, the same at each call.
+    """
+    examples = SportBalls(seed=HELD_OUT_SEED) if data is None else data
+    rngs = {level: torch.Generator().manual_seed(level) for level in levels}
+    right = dict.fromkeys(levels, 0.0)
+    for start in range(0, count, ROWS):
+        x_0, y = examples.examples(range(start, min(start + ROWS, count)))
+        for level in levels:
+            # Noise comes from the CPU, so that a classifier's figures don't depend on the device.
+            t = torch.full((len(y),), level)
+            x_t = process.noised(x_0, t, torch.randn(x_0.shape, generator=rngs[level]))
+            right[level] += _right(classifier, x_t.to(device), t.to(device), y.to(device), attack=attack)
+    return {level: total / count for level, total in right.items()}
 
 
-def clean_accuracy(judge: nn.Module, *, count: int) -> float:
-    """Share of `count` clean held-out items that a judge names right."""
-    x_0, y = held_out(count)
-    return (seen_classes(judge, x_0) == y).double().mean().item()
+def clean_accuracy(
+    judge: nn.Module, *, count: int, data: Examples | None = None, device: torch.device | str = "cpu"
+) -> float:
+    """Share of the first `count` clean held-out items that a judge names right; data as in `accuracies`."""
+    examples = SportBalls(seed=HELD_OUT_SEED) if data is None else data
+    right = 0.0
+    for start in range(0, count, ROWS):
+        x_0, y = (part.to(device) for part in examples.examples(range(start, min(start + ROWS, count))))
+        right += _right(lambda x, t: judge(x), x_0, torch.zeros(len(y), device=device), y, attack=None)
+    return right / count
 
 
 @torch.no_grad()
@@ -48,23 +69,12 @@ def seen_classes(judge: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([judge(rows).argmax(dim=1) for rows in torch.split(x, ROWS)])
 
 
-def _accuracy_at(
-    classifier: Classifier,
-    process: Diffusion,
-    *,
-    level: int,
-    x_0: Tensor,
-    y: Tensor,
-    attack: Attack | None,
-) -> float:
-    t = torch.full_like(y, level)
-    rng = torch.Generator().manual_seed(level)
-    x_t = process.noised(x_0, t, torch.randn(x_0.shape, generator=rng))
-    right = 0
-    for rows in torch.split(torch.arange(len(y)), ROWS):
-        x = x_t[rows]
-        if attack is not None:
-            x = pgd(classifier, x, t=t[rows], y=y[rows], attack=attack)
-        with torch.no_grad():
-            right += int((classifier(x, t[rows]).argmax(dim=1) == y[rows]).sum())
-    return right / len(y)
+def _right(classifier: Classifier, x_t: Tensor, t: Tensor, y: Tensor, *, attack: Attack | None) -> float:
+    """How many rows are answered right; of attributes, the sum over rows of the share that is."""
+    if attack is not None:
+        x_t = pgd(classifier, x_t, t=t, y=y, attack=attack)
+    with torch.no_grad():
+        logits = classifier(x_t, t)
+    if y.ndim == 2:
+        return ((logits > 0) == (y > 0)).double().mean(dim=1).sum().item()
+    return (logits.argmax(dim=1) == y).double().sum().item()

@@ -92,5 +92,8 @@ def _negative_log_likelihood(x_0: Tensor, mean: Tensor, *, log_scale: Tensor) ->
 
 
 def classification_loss(classifier: nn.Module, x_t: Tensor, *, t: Tensor, y: Tensor) -> Tensor:
-    """Mean cross-entropy of a time-dependent classifier's answers."""
-    return F.cross_entropy(classifier(x_t, t).float(), y)
+    """Mean cross-entropy of a classifier's answers: of classes y [N], or binary, of attributes y [N, K] of 0 and 1."""
+    logits = classifier(x_t, t).float()
+    if y.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits, y.to(logits.dtype))
+    return F.cross_entropy(logits, y)

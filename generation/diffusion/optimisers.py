@@ -4,21 +4,15 @@ Muon (Jordan et al., 2024) makes the steps of a weight matrix orthogonal. torch'
 convolution's weight [C', C, 3, 3] is handed to it as a view [C', 9 C] of the same memory.
 """
 
-from enum import StrEnum
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from generation.diffusion.plans import Optimiser as Optimiser
+
 BLOCKS = ("input_blocks.", "middle_block.", "output_blocks.")
 FIRST_LAYER = "input_blocks.0."
-
-
-class Optimiser(StrEnum):
-    """Which optimiser trains a network."""
-
-    ADAMW = "adamw"
-    MUON = "muon"
 
 
 class Optimisers:
