@@ -74,7 +74,7 @@ class Step:
 
 
 class Guidance(Protocol):
-    """Gradients for all rows of a sampler, step after step. May remember earlier steps: made anew for every run."""
+    """Gradients for all rows of a sampler, step after step. May remember earlier steps, but of its own run only."""
 
     def attached_rows(self, level: float, *, rows: int) -> Sequence[slice]:
         """The rows, of `rows`, whose x_0 must come with its graph at this noise level."""
@@ -111,6 +111,9 @@ class ClassifierGuidance:
     def __call__(self, step: Step) -> Tensor:
         """The gradient by x_t, or by the detached x_0: stabilised, normalised, scheduled, scaled."""
         recipe = self._recipe
+        if step.index == 0:
+            # What one run remembers must not reach the next, whoever calls.
+            self._stabilise = stabilised(recipe)
         if not self._is_on(step.level):
             return torch.zeros_like(step.x_t)
         gradient = self._stabilise(self._gradient(step))
@@ -173,12 +176,14 @@ def guidance_of(recipe: Recipe, guide: Guide | None, wanted: Tensor, *, decode: 
 
     wanted: bool [N, classes], several True in a row where several classes are requested at once: their gradients are
     added. decode: from the denoiser's space to the classifier's images; x_0 goes through it. Raises ValueError if the
-    recipe needs a guide and has none.
+    recipe needs a guide and has none, or if a row asks for an attribute and its opposite.
     """
     if not recipe.needs_classifier or recipe.scale == 0:
         return None
     if guide is None:
         raise ValueError("This recipe is guided by a classifier, but none was given.")
+    if guide.head is Head.SIGMOID and bool((wanted[:, 0::2] & wanted[:, 1::2]).any()):
+        raise ValueError("An image can't be with and without one attribute; ask for one side of it.")
     return ClassifierGuidance(guide, wanted, recipe=recipe, decode=decode)
 
 

@@ -7,7 +7,7 @@ back.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -100,6 +100,7 @@ def ddim(
     x_t = noise.initial()
     for done, k in enumerate(reversed(range(steps))):
         at, _ = _predicted(model, process, x_t, k=k, guidance=guidance)
+        at = replace(at, variance=None)
         gradient = guidance(at)
         if observe is not None:
             observe(at, gradient)
