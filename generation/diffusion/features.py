@@ -25,6 +25,7 @@ Block = tuple[Pixels, Classes]
 
 FORWARD_ROWS = 64
 NO_CLASS = -1
+CPU = torch.device("cpu")
 
 
 class UnusableExtractor(ValueError):
@@ -47,7 +48,7 @@ class Extractor:
     extract: Callable[[Tensor], Tensor]
     is_fid: bool = False
     image_size: int | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     @property
     def distance_name(self) -> str:

@@ -8,6 +8,7 @@ for the expected calibration error.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,30 @@ Bools = npt.NDArray[np.bool_]
 OnTile = Callable[[int, int], None]
 
 TILE = 1024  # Rows and columns of the distances held at once: 8 MiB in float64.
+
+
+class Metric(StrEnum):
+    """What can be measured of an arm's images, and of its guide."""
+
+    FRECHET = "frechet"
+    """Frechet distance to the reference, all images together or one class's."""
+    CONDITIONAL_FRECHET = "conditional_frechet"
+    """The mean over classes of the Frechet distance within each: the papers' conditional FID."""
+    PRECISION = "precision"
+    RECALL = "recall"
+    TARGET_ACCURACY = "target_accuracy"
+    """Share of images in which the judge sees the class that was asked for."""
+    GUIDE_ACCURACY = "guide_accuracy"
+    """Accuracy of the arm's classifier on noised reference images, by timestep."""
+    GUIDE_ECE = "guide_ece"
+    """Its expected calibration error there."""
+    GUIDE_ACCURACY_X_0 = "guide_accuracy_x0"
+    """As guide_accuracy, on the denoiser's estimate of the clean image."""
+    GUIDE_ECE_X_0 = "guide_ece_x0"
+
+
+OF_GUIDES = (Metric.GUIDE_ACCURACY, Metric.GUIDE_ECE, Metric.GUIDE_ACCURACY_X_0, Metric.GUIDE_ECE_X_0)
+OF_FEATURES = (Metric.FRECHET, Metric.CONDITIONAL_FRECHET, Metric.PRECISION, Metric.RECALL)
 
 
 class InvalidFeatures(ValueError):
@@ -104,6 +129,22 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     shift, s_a, s_b = a.mean - b.mean, a.covariance, b.covariance
     overlap = np.linalg.svd(_root(s_a) @ _root(s_b), compute_uv=False).sum()
     return max(0.0, float(shift @ shift + np.trace(s_a) + np.trace(s_b) - 2 * overlap))
+
+
+def frechet_distance_of(a: Features, b: Features) -> float:
+    """The distance of features [N, D] and [M, D]: frechet_distance of their moments, cheaper for small sets.
+
+    With centred rows A and B, S = A' A / (N - 1), and the singular values of S_a^(1/2) S_b^(1/2) are those of A B'
+    over the root of (N - 1)(M - 1): an [N, M] matrix in place of a [D, D] one. Raises as frechet_distance.
+    """
+    if max(len(a), len(b)) >= a.shape[1] or min(len(a), len(b)) < 2 or a.shape[1] != b.shape[1]:
+        return frechet_distance(Moments.of(a), Moments.of(b))
+    rows_a, rows_b = _checked(a, a.shape[1]), _checked(b, a.shape[1])
+    shift = rows_a.mean(axis=0) - rows_b.mean(axis=0)
+    off_a = (rows_a - rows_a.mean(axis=0)) / np.sqrt(len(a) - 1)
+    off_b = (rows_b - rows_b.mean(axis=0)) / np.sqrt(len(b) - 1)
+    overlap = np.linalg.svd(off_a @ off_b.T, compute_uv=False).sum()
+    return max(0.0, float(shift @ shift + (off_a**2).sum() + (off_b**2).sum() - 2 * overlap))
 
 
 @dataclass(frozen=True, kw_only=True)

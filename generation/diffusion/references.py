@@ -16,7 +16,7 @@ import PIL.Image
 import PIL.ImageOps
 from numpy.lib import format as npy
 
-from generation.diffusion.datasets import CLASS_LABELS, SportBalls
+from generation.diffusion.datasets import SportBalls
 from generation.diffusion.features import NO_CLASS, Block, Classes, Pixels
 from generation.diffusion.metrics import InvalidFeatures, Moments
 
@@ -61,7 +61,6 @@ def folder(root: Path, *, image_size: int | None = None, labels: Sequence[str] =
     files = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise InvalidReference(f"There is no picture ({', '.join(sorted(SUFFIXES))}) in {root}.")
-    names = list(CLASS_LABELS) if not labels and _are_balls(files, root) else list(labels)
 
     def blocks() -> Iterator[Block]:
         for start in range(0, len(files), ROWS):
@@ -70,7 +69,7 @@ def folder(root: Path, *, image_size: int | None = None, labels: Sequence[str] =
             odd = next((i for i, picture in enumerate(pictures) if picture.shape != pictures[0].shape), None)
             if odd is not None:
                 raise InvalidReference(f"{part[odd]} has another size than {part[0]}; say to which size to bring them.")
-            yield np.stack(pictures), np.array([_class_of(file, root, names) for file in part], dtype=np.int64)
+            yield np.stack(pictures), np.array([_class_of(file, root, labels) for file in part], dtype=np.int64)
 
     return Pictures(name=f"folder {root.name}", n=len(files), blocks=blocks)
 
@@ -96,11 +95,11 @@ def archive(path: Path) -> Pictures:
                 rows = min(ROWS, shape[0] - start)
                 yield _read(file, (rows, *shape[1:]), path), classes[start : start + rows]
 
-    return Pictures(name=f"{path.name}", n=shape[0], blocks=blocks)
+    return Pictures(name=path.name, n=shape[0], blocks=blocks)
 
 
 def statistics(path: Path) -> Moments | None:
-    """The mean (`mu`) and covariance (`sigma`) that an `.npz` holds, None if it holds images. Raises InvalidReference."""
+    """The mean (`mu`) and covariance (`sigma`) of an `.npz`, None if it holds images. Raises InvalidReference."""
     with _opened(path) as opened_:
         held = {name.removesuffix(".npy") for name in opened_.namelist()}
     if not {"mu", "sigma"} <= held:
@@ -115,10 +114,6 @@ def statistics(path: Path) -> Moments | None:
             return Moments.known(arrays["mu"], arrays["sigma"])
     except (InvalidFeatures, ValueError, OSError, zlib.error, zipfile.BadZipFile) as error:
         raise InvalidReference(f"{path.name}: {error}") from error
-
-
-def _are_balls(files: Sequence[Path], root: Path) -> bool:
-    return all(file.relative_to(root).parts[0] in CLASS_LABELS for file in files)
 
 
 def _class_of(file: Path, root: Path, labels: Sequence[str]) -> int:

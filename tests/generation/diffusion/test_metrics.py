@@ -17,6 +17,7 @@ from generation.diffusion.metrics import (
     accuracy,
     expected_calibration_error,
     frechet_distance,
+    frechet_distance_of,
     precision_recall,
     target_accuracy,
 )
@@ -69,6 +70,13 @@ def test_frechet_distance_is_the_eigenvalue_formula_in_float64(rng: np.random.Ge
 def test_fewer_images_than_features_still_give_zero_for_a_set_and_itself(rng: np.random.Generator) -> None:
     features = rng.standard_normal((12, 40))
     assert frechet_distance(Moments.of(features), Moments.of(features.copy())) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "m"), [(12, 9), (30, 80), (2, 2)])
+def test_the_distance_of_small_sets_is_that_of_their_moments(rng: np.random.Generator, n: int, m: int) -> None:
+    a, b = rng.standard_normal((n, 40)), rng.standard_normal((m, 40)) * 2 + 0.5
+    expected = frechet_distance(Moments.of(a), Moments.of(b))
+    assert frechet_distance_of(a, b) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_constant_set_is_at_the_distance_of_its_point(rng: np.random.Generator) -> None:
