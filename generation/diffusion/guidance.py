@@ -126,7 +126,8 @@ class ClassifierGuidance:
     def _gradient(self, step: Step) -> Tensor:
         with torch.enable_grad():
             origin, shown, t = self._shown(step)
-            logits = self._guide.logits(shown, t).float()
+            # In float32 the 1 - p of a confident classifier would be mostly rounding, which normalising blows up.
+            logits = self._guide.logits(shown, t).double()
             (gradient,) = torch.autograd.grad(
                 log_probability(logits, self._wanted, self._guide.head, self._recipe), origin
             )

@@ -1,8 +1,8 @@
 """Networks whose derivatives are known in closed form, and samplers written once more in float64 numpy.
 
 Nothing here calls the code under test; `denoiser` and `logits` are torch functions for it to call. x is flattened to
-[N, D], D = 3 * 4 * 4. The denoiser's noise is tanh(A x) + OFFSETS[y], its variance channels V x; the classifier's logits
-are B x + C x^2 / 2 - t D x / 1000, so that their gradients need no autograd.
+[N, D], D = 3 * 4 * 4. The denoiser's noise is tanh(A x) + OFFSETS[y], its variance channels V x; the classifier's
+logits are B x + C x^2 / 2 - t D x / 1000, so that their gradients need no autograd.
 """
 
 from collections.abc import Callable
