@@ -11,16 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from generation.diffusion.datasets import DataSet
-from generation.diffusion.image_data import (
-    PLAIN,
-    SUFFIXES,
-    TENTH,
-    Augmentation,
-    InvalidData,
-    Labels,
-    Split,
-    attribute_folder,
-)
+from generation.diffusion.image_data import PLAIN, TENTH, Augmentation, Labels, Split, attribute_folder
+from generation.diffusion.pictures import SUFFIXES, InvalidData
 
 _VALUES = {"1": 1, "0": 0, "-1": 0}
 

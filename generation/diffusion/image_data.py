@@ -2,8 +2,8 @@
 
 A picture is made square by its centre and brought to size by Pillow: BOX by the largest whole factor, then BICUBIC,
 after Dhariwal and Nichol's loader (which halves with BOX instead). Pictures that fit into LIMIT bytes are decoded
-once; others whenever they are drawn. What a training index shows (which picture, mirrored or not, which window) is a function
-of (seed, index) alone.
+once; others whenever they are drawn. What a training index shows (which picture, mirrored or not, which window) is a
+function of (seed, index) alone.
 """
 
 import hashlib
@@ -16,40 +16,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image as Pillow
-from PIL import ImageOps
 from torch import Tensor
 
 from generation.diffusion.datasets import DataSet, Pixels, as_images
+from generation.diffusion.pictures import (
+    SUFFIXES,
+    ArrayPictures,
+    FolderPictures,
+    InvalidData,
+    Pictures,
+    Window,
+    decoded,
+    fitted,
+    pictures_under,
+)
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 LIMIT = 2**30
 SMALLEST_WINDOW = 0.8  # Of the shorter side: Dhariwal and Nichol's training crops.
 Labels = npt.NDArray[np.int64]
-Window = tuple[float, float, float, float]
 _ORDER, _AUGMENT, _SPLIT = 1, 2, 3  # Streams of one seed.
-
-
-class InvalidData(ValueError):
-    """These files make no data set; the message names the file or the row."""
-
-
-class Pictures(Protocol):
-    """RGB pictures, by index."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Equal for equal pictures."""
-
-    def open(self, index: int) -> Pillow.Image:
-        """One picture in RGB. Raises InvalidData."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,13 @@ def image_folder(
     names, files, labels = _listed(root, labelled=labelled)
     if isinstance(held_out, Split):
         return _split(
-            _Files(root, files), labels, names=names, size=image_size, seed=seed, split=held_out, by=augmentation
+            FolderPictures(root, files),
+            labels,
+            names=names,
+            size=image_size,
+            seed=seed,
+            split=held_out,
+            by=augmentation,
         )
     other_names, other_files, other_labels = _listed(held_out, labelled=labelled)
     unknown = sorted(set(other_names) - set(names))
@@ -96,8 +92,8 @@ def image_folder(
         raise InvalidData(f"{held_out.name} has a class {unknown[0]!r}, which {root.name} lacks.")
     mapped = np.array([names.index(name) for name in other_names], dtype=np.int64)[other_labels]
     return _data_set(
-        _Labelled(_Files(root, files), labels),
-        _Labelled(_Files(held_out, other_files), mapped),
+        _Labelled(FolderPictures(root, files), labels),
+        _Labelled(FolderPictures(held_out, other_files), mapped),
         names=names,
         size=image_size,
         seed=seed,
@@ -119,7 +115,7 @@ def image_archive(
     try:
         with tarfile.open(path) as archive:
             for part, label, name, file in _members(archive):
-                pixels = np.asarray(fitted(_decoded(file, name), image_size))
+                pixels = np.asarray(fitted(decoded(file, name), image_size))
                 found[part].append((label, name, pixels))
                 room -= pixels.nbytes
                 if room < 0:
@@ -149,52 +145,15 @@ def attribute_folder(
 ) -> DataSet:
     """Pictures of a folder with K attributes each, int64 [N, K] of 0 and 1 (see attribute_tables.py)."""
     whole = _split(
-        _Files(root, tuple(files)), attributes, names=names, size=image_size, seed=seed, split=held_out, by=augmentation
+        FolderPictures(root, tuple(files)),
+        attributes,
+        names=names,
+        size=image_size,
+        seed=seed,
+        split=held_out,
+        by=augmentation,
     )
     return replace(whole, has_attributes=True)
-
-
-def fitted(picture: Pillow.Image, side: int, *, window: Window | None = None) -> Pillow.Image:
-    """A picture's central square (or a window of it, in its pixels) at side x side pixels."""
-    if window is None:
-        width, height = picture.size
-        short = min(width, height)
-        left, top = (width - short) // 2, (height - short) // 2
-        window = (left, top, left + short, top + short)
-    return picture.resize((side, side), Pillow.Resampling.BICUBIC, box=window, reducing_gap=1.0)
-
-
-@dataclass(frozen=True)
-class _Files:
-    root: Path
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def fingerprint(self) -> str:
-        """Of names and sizes: reading all bytes of a large folder would take hours."""
-        sizes = (f"{name} {(self.root / name).stat().st_size}" for name in self.names)
-        return hashlib.sha256("\n".join(sizes).encode()).hexdigest()
-
-    def open(self, index: int) -> Pillow.Image:
-        return _decoded(self.root / self.names[index], self.names[index])
-
-
-@dataclass(frozen=True, eq=False)
-class _Array:
-    pixels: Pixels
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    @property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(self.pixels.tobytes()).hexdigest()
-
-    def open(self, index: int) -> Pillow.Image:
-        return Pillow.fromarray(self.pixels[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +193,7 @@ class _Drawn:
     def examples(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """See datasets.Examples. Raises IndexError past the end, InvalidData for a damaged file."""
         items = [self._item(index) for index in indices]
-        if isinstance(self.part.pictures, _Array):
+        if isinstance(self.part.pictures, ArrayPictures):
             pixels = [self._pixels(index, item) for index, item in zip(indices, items, strict=True)]
         else:
             # Decoding lets other threads run.
@@ -272,7 +231,7 @@ def _window(rng: np.random.Generator, size: tuple[int, int], *, side: int) -> Wi
 
 
 def _split(
-    files: _Files,
+    files: FolderPictures,
     labels: Labels,
     *,
     names: tuple[str, ...],
@@ -320,7 +279,7 @@ def _data_set(
 
 
 def _decoded_once(part: _Labelled, size: int) -> _Labelled:
-    if isinstance(part.pictures, _Array) or len(part) * size * size * 3 > LIMIT // 2:
+    if isinstance(part.pictures, ArrayPictures) or len(part) * size * size * 3 > LIMIT // 2:
         return part
 
     def pixels(position: int) -> Pixels:
@@ -331,7 +290,7 @@ def _decoded_once(part: _Labelled, size: int) -> _Labelled:
         for position, one in enumerate(pool.map(pixels, range(len(part)))):
             decoded[position] = one
     labels = part.labels if part.chosen is None else part.labels[part.chosen]
-    return _Labelled(_Array(decoded), labels)
+    return _Labelled(ArrayPictures(decoded), labels)
 
 
 def _listed(root: Path, *, labelled: bool) -> tuple[tuple[str, ...], tuple[str, ...], Labels]:
@@ -339,24 +298,20 @@ def _listed(root: Path, *, labelled: bool) -> tuple[tuple[str, ...], tuple[str, 
     if not root.is_dir():
         raise InvalidData(f"There is no folder {root.name}.")
     if not labelled:
-        files = tuple(path.relative_to(root).as_posix() for path in _pictures_under(root))
+        files = tuple(path.relative_to(root).as_posix() for path in pictures_under(root))
         if not files:
             raise InvalidData(f"{root.name} has no .png, .jpg or .webp files.")
         return (), files, np.zeros(len(files), dtype=np.int64)
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise InvalidData(f"{root.name} has no class folders; pictures belong into {root.name}/CLASS/.")
-    listed = [list(_pictures_under(folder)) for folder in folders]
+    listed = [list(pictures_under(folder)) for folder in folders]
     for folder, paths in zip(folders, listed, strict=True):
         if not paths:
             raise InvalidData(f"{root.name}/{folder.name} has no .png, .jpg or .webp files.")
     labels = np.repeat(np.arange(len(folders), dtype=np.int64), [len(paths) for paths in listed])
     files = tuple(path.relative_to(root).as_posix() for paths in listed for path in paths)
     return tuple(folder.name for folder in folders), files, labels
-
-
-def _pictures_under(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, str, str, IO[bytes]]]:
@@ -373,16 +328,8 @@ def _in_memory(archive: str, items: Sequence[tuple[str, str, Pixels]], names: tu
         if label not in names:
             raise InvalidData(f"{archive} has {name}, a class without training pictures.")
     labels = np.array([names.index(label) for label, _, _ in items], dtype=np.int64)
-    return _Labelled(_Array(np.stack([pixels for _, _, pixels in items])), labels)
+    return _Labelled(ArrayPictures(np.stack([pixels for _, _, pixels in items])), labels)
 
 
 def _place(item: tuple[str, str, Pixels]) -> str:
     return item[1]
-
-
-def _decoded(file: Path | IO[bytes], name: str) -> Pillow.Image:
-    try:
-        with Pillow.open(file) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise InvalidData(f"{name} is no readable picture: {error}.") from error

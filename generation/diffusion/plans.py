@@ -9,6 +9,7 @@ and Dhariwal (2021), section 3.
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 SPORTBALLS = "sportballs"
@@ -77,7 +78,7 @@ def option(default: Any, about: str) -> Any:  # Any: a default of every field's 
 class TrainingPlan:
     """What every training sets. Raises InvalidPlan. An empty text or a 0 means the default that its help names."""
 
-    name: str = option("network", "file name, without ending")
+    name: str = option("", "file name, without ending (default: of the data and the kind)")
     data: str = option(SPORTBALLS, "sportballs, a folder of class folders, or a .tar of train/CLASS and test/CLASS")
     attributes: str = option("", "CSV table of 0/1 attributes; --data is then a folder of its files")
     image_size: int = option(0, "side in pixels, 8 times a power of two (default: 64 for sportballs, else 32)")
@@ -115,7 +116,14 @@ class TrainingPlan:
         for one in fields(self):
             # Plans come back from JSON, where a closed set is a text and 1.0 may be 1.
             object.__setattr__(self, one.name, _typed(one, getattr(self, one.name)))
+        if not self.name:
+            object.__setattr__(self, "name", f"{PurePath(self.data).name.partition('.')[0]}-{self.word}")
         _check(self)
+
+    @property
+    def word(self) -> str:
+        """What the file is called after its data."""
+        return "denoiser"
 
     @property
     def side(self) -> int:
@@ -132,7 +140,6 @@ class TrainingPlan:
 class ClassifierPlan(TrainingPlan):
     """How to train a classifier. architecture: "small" (the project's own) or a published one, see presets.py."""
 
-    name: str = option("sportballs-vanilla", "file name, without ending")
     kind: Kind = option(Kind.VANILLA, "what it is trained on")  # noqa: RUF009  # a field
     architecture: str = option("small", "small, or one of Kawar et al.'s: imagenet, cifar")
     norm: Norm = option(Norm.L2, "in which norm the attack is bounded")  # noqa: RUF009  # a field
@@ -161,6 +168,11 @@ class ClassifierPlan(TrainingPlan):
             raise InvalidPlan("attack_steps", f"must be at least 1, not {self.attack_steps}.")
 
     @property
+    def word(self) -> str:
+        """What the file is called after its data."""
+        return {Kind.VANILLA: "vanilla", Kind.ROBUST: "robust", Kind.CLEAN: "clean", Kind.UNTIMED: "untimed"}[self.kind]
+
+    @property
     def attack(self) -> Attack:
         """The attack of these settings, whether or not the kind uses one."""
         step = self.attack_step or 2.5 * self.eps / self.attack_steps
@@ -171,7 +183,6 @@ class ClassifierPlan(TrainingPlan):
 class DenoiserPlan(TrainingPlan):
     """How to train a denoiser. It knows a null class where labels are dropped (classifier-free guidance needs one)."""
 
-    name: str = option("sportballs-denoiser", "file name, without ending")
     steps: int = option(6000, "steps to train")
     learning_rate: float = option(8e-4, "the highest learning rate")
     weight_decay: float = option(0.0, "decoupled weight decay")
