@@ -9,7 +9,6 @@ schedule, the learned variance (eq. 15) and respacing (section 4).
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -26,6 +25,8 @@ class Schedule(StrEnum):
     """How beta grows along the chain."""
 
     LINEAR = "linear"
+    SCALED_LINEAR = "scaled_linear"
+    """Linear in sqrt(beta), as Rombach et al. (2022) train."""
     COSINE = "cosine"
 
 
@@ -48,9 +49,11 @@ class Diffusion:
 
     @classmethod
     def make(cls, schedule: str = "linear", timesteps: int = 1000) -> "Diffusion":
-        """The original chain of a schedule."""
-        kind = Schedule(schedule)
-        betas = _BETAS[kind](timesteps)
+        """The original chain of a schedule: its name, and its first and last beta if they are not the usual ones.
+
+        "linear", "cosine", "linear:0.0001:0.0173". Raises InvalidSchedule.
+        """
+        kind, betas = _betas(schedule, timesteps)
         return cls(kind, betas, np.arange(timesteps, dtype=np.int64), torch.device("cpu"), timesteps)
 
     def respaced(self, steps: int) -> "Diffusion":
@@ -173,10 +176,25 @@ def at(table: Tensor, k: Tensor | int) -> Tensor:
     return table[k] if isinstance(k, int) else table[k][:, None, None, None]
 
 
-def _linear_betas(timesteps: int) -> Floats:
+def _betas(schedule: str, timesteps: int) -> tuple[Schedule, Floats]:
+    name, *ends = schedule.split(":")
+    if timesteps < 1:
+        raise InvalidSchedule(f"A chain has at least one timestep, not {timesteps}.")
+    if name == Schedule.COSINE and not ends:
+        return Schedule.COSINE, _cosine_betas(timesteps)
+    if name not in _POWERS or len(ends) not in (0, 2):
+        raise InvalidSchedule(f'"{schedule}" is no schedule; known are linear, scaled_linear and cosine.')
     # The end points 1e-4 and 0.02 belong to 1000 steps; other lengths keep the total noise.
     scale = 1000 / timesteps
-    return np.linspace(scale * 1e-4, scale * 0.02, timesteps, dtype=np.float64)
+    try:
+        first, last = (float(end) for end in ends) if ends else (scale * 1e-4, scale * 0.02)
+    except ValueError as error:
+        raise InvalidSchedule(f'The betas of "{schedule}" are no numbers.') from error
+    if not 0 < first <= last < 1:
+        raise InvalidSchedule(f'The betas of "{schedule}" must rise between 0 and 1.')
+    kind = Schedule(name)
+    power = _POWERS[kind]
+    return kind, np.linspace(first ** (1 / power), last ** (1 / power), timesteps, dtype=np.float64) ** power
 
 
 def _cosine_betas(timesteps: int) -> Floats:
@@ -188,7 +206,4 @@ def _cosine_betas(timesteps: int) -> Floats:
     return np.array([min(1 - after / before, 0.999) for before, after in pairs], dtype=np.float64)
 
 
-_BETAS: dict[Schedule, Callable[[int], Floats]] = {
-    Schedule.LINEAR: _linear_betas,
-    Schedule.COSINE: _cosine_betas,
-}
+_POWERS = {Schedule.LINEAR: 1, Schedule.SCALED_LINEAR: 2}
