@@ -38,7 +38,7 @@ class BackboneConfig:
     out_channels: int
     num_res_blocks: int
     attention_resolutions: tuple[int, ...]
-    channel_mult: tuple[int, ...]
+    channel_mult: tuple[float, ...]
     in_channels: int = 3
     num_heads: int = 4
     num_head_channels: int = -1
@@ -57,6 +57,10 @@ class BackboneConfig:
     def embedding_width(self) -> int:
         """Width of the time (and class) embedding."""
         return 4 * self.model_channels
+
+    def width_at(self, level: int) -> int:
+        """Channels at a level; those of the 512 px networks begin at half of model_channels."""
+        return int(self.channel_mult[level] * self.model_channels)
 
     def resblock(self, channels: int, out_channels: int, *, resample: float = 1) -> ResBlock:
         """A residual block of this network's kind."""
@@ -105,7 +109,7 @@ class UNet(nn.Module):
         self.input_blocks = nn.ModuleList(stages)
         self.middle_block = middle_stage(config, skips[-1])
         self.output_blocks = nn.ModuleList(_decoder_stages(config, skips))
-        width = config.channel_mult[0] * config.model_channels
+        width = config.width_at(0)
         self.out = nn.Sequential(
             group_norm(width, config.norm_groups), nn.SiLU(), zeroed(conv3(width, config.out_channels))
         )
@@ -139,16 +143,16 @@ def time_embedder(config: BackboneConfig) -> nn.Sequential:
 
 def encoder_stages(config: BackboneConfig) -> tuple[list[nn.Module], list[int]]:
     """The encoder, and the number of channels that each of its stages puts out."""
-    channels = config.channel_mult[0] * config.model_channels
+    channels = config.width_at(0)
     stages: list[nn.Module] = [Stage(conv3(config.in_channels, channels))]
     widths = [channels]
-    for level, mult in enumerate(config.channel_mult):
+    for level in range(len(config.channel_mult)):
         if level:
             stages.append(Stage(_halving(config, channels)))
             widths.append(channels)
         for _ in range(config.num_res_blocks):
-            block = config.resblock(channels, mult * config.model_channels)
-            channels = mult * config.model_channels
+            block = config.resblock(channels, config.width_at(level))
+            channels = config.width_at(level)
             stages.append(Stage(block, *_attention_at(config, level, channels)))
             widths.append(channels)
     return stages, widths
@@ -163,8 +167,8 @@ def middle_stage(config: BackboneConfig, channels: int) -> Stage:
 def _decoder_stages(config: UNetConfig, skips: list[int]) -> Iterator[nn.Module]:
     skips = list(skips)
     channels = skips[-1]
-    for level, mult in reversed(list(enumerate(config.channel_mult))):
-        width = mult * config.model_channels
+    for level in reversed(range(len(config.channel_mult))):
+        width = config.width_at(level)
         for index in range(config.num_res_blocks + 1):
             layers: list[nn.Module] = [config.resblock(channels + skips.pop(), width)]
             channels = width
