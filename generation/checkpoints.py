@@ -1,21 +1,25 @@
 """Registering and loading weights. Imports torch: for workers and commands, never for the web process."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from django.conf import settings
+from django.db.models import Q
 from torch import nn
 
 from generation.diffusion.checkpoints import (
     CheckpointFacts,
-    CheckpointMismatch,
-    UnreadableCheckpoint,
+    Options,
+    RefusedCheckpoint,
+    digest_of,
     inspect_checkpoint,
     load_classifier,
     load_denoiser,
 )
-from generation.models import Checkpoint
+from generation.models import Arm, Checkpoint
 
 
 class InvalidCheckpoint(Exception):
@@ -26,61 +30,91 @@ class UnusableCheckpoint(Exception):
     """The weights are gone, or no longer the ones that were registered."""
 
 
-def register_checkpoint(path: Path, *, name: str | None = None) -> Checkpoint:
-    """Store a file's facts. A file that is known by its sha256 keeps its row, and gets its new path."""
-    if not path.is_file():
-        raise InvalidCheckpoint(f"{path} is not a file.")
+def register_checkpoint(
+    path: Path, *, name: str | None = None, options: Options | None = None, role: str | None = None
+) -> Checkpoint:
+    """Store what a file or folder of weights is; options: what it does not say itself. Raises InvalidCheckpoint.
+
+    role: what it must be, anything if None. Weights that are known by their sha256 keep their row and name, and get
+    their new path. What was said of them stays, unless something else is said now and no arm is made of them yet.
+    """
     try:
-        facts = inspect_checkpoint(path)
-    except (UnreadableCheckpoint, CheckpointMismatch) as error:
+        known = Checkpoint.objects.filter(sha256=digest_of(path)).first() if path.exists() else None
+        said = options or (_said(known) if known else Options())
+        facts = inspect_checkpoint(path, said)
+    except (RefusedCheckpoint, OSError) as error:
         raise InvalidCheckpoint(str(error)) from error
-    known = Checkpoint.objects.filter(sha256=facts.sha256).first()
+    if role is not None and facts.kind != role:
+        raise InvalidCheckpoint(f"{path.name} is a {facts.kind}, not a {role}.")
+    columns = _columns(path, facts, said)
     if known is None:
-        return _new(path, facts, name=name or path.stem)
-    known.path = _stored_path(path)
-    known.save(update_fields=("path",))
+        return _new(path, columns, name=name or (path.resolve().name if path.is_dir() else path.stem))
+    if said != _said(known) and _arms(known):
+        raise InvalidCheckpoint(
+            f'{path}: it is registered as "{known}" and arms are made of it, so what was said of it stays as it is.'
+        )
+    for column, value in columns.items():
+        setattr(known, column, value)
+    known.save(update_fields=tuple(columns))
     return known
 
 
 def load(checkpoint: Checkpoint, *, device: torch.device) -> tuple[CheckpointFacts, nn.Module]:
-    """Return a registered network and its facts, read once per process."""
-    return _load(checkpoint.sha256, settings.BASE_DIR / checkpoint.path, checkpoint.role, device)
+    """Return a registered network and its facts, read once per process. Raises UnusableCheckpoint."""
+    said = json.dumps(checkpoint.facts.get("options", {}), sort_keys=True)
+    return _load(checkpoint.sha256, settings.BASE_DIR / checkpoint.path, said, checkpoint.role, device)
 
 
 # A batch rarely needs more than one denoiser and three classifiers; a GPU may not hold many more.
 @lru_cache(maxsize=6)
-def _load(sha256: str, path: Path, role: str, device: torch.device) -> tuple[CheckpointFacts, nn.Module]:
+def _load(sha256: str, path: Path, said: str, role: str, device: torch.device) -> tuple[CheckpointFacts, nn.Module]:
     try:
-        facts = inspect_checkpoint(path)
+        facts = inspect_checkpoint(path, Options.of(json.loads(said)))
         load_network = load_denoiser if role == Checkpoint.Role.DENOISER else load_classifier
-        network = load_network(path, device=device)
-    except (OSError, UnreadableCheckpoint, CheckpointMismatch) as error:
+        network: nn.Module = load_network(path, facts, device=device)
+    except (OSError, RefusedCheckpoint) as error:
         raise UnusableCheckpoint(f"Weights cannot be loaded: {error}") from error
     if facts.sha256 != sha256:
         raise UnusableCheckpoint(
-            f"{path} is not the file that was registered (its sha256 differs); put that one back, "
+            f"{path} is not what was registered (its sha256 differs); put that back, "
             "or register the new one and make arms with it."
         )
     return facts, network
 
 
-def _new(path: Path, facts: CheckpointFacts, *, name: str) -> Checkpoint:
+def _said(checkpoint: Checkpoint) -> Options:
+    return Options.of(checkpoint.facts.get("options", {}))
+
+
+def _arms(checkpoint: Checkpoint) -> bool:
+    return Arm.objects.filter(Q(denoiser=checkpoint) | Q(classifier=checkpoint)).exists()
+
+
+def _columns(path: Path, facts: CheckpointFacts, said: Options) -> dict[str, Any]:  # Any: columns differ in type
+    return {
+        "role": Checkpoint.Role(facts.kind.value),
+        "path": _stored_path(path),
+        "sha256": facts.sha256,
+        "architecture": facts.architecture.value,
+        "image_size": facts.image_size,
+        "class_labels": list(facts.class_labels),
+        "null_class": facts.null_class,
+        "takes_labels": facts.takes_labels,
+        "head": Checkpoint.Head(facts.head.value),
+        "schedule": facts.schedule,
+        "timesteps": facts.timesteps,
+        "noise_trained": facts.noise_trained,
+        "takes_timestep": facts.takes_t,
+        "adversarial": facts.adversarial,
+        "extra": facts.extra,
+        "facts": {"options": said.stored(), "config": facts.config, "card": facts.card, **facts.details},
+    }
+
+
+def _new(path: Path, columns: dict[str, Any], *, name: str) -> Checkpoint:  # Any: as above
     if Checkpoint.objects.filter(name=name).exists():
         raise InvalidCheckpoint(f'{path}: another file is registered as "{name}"; give this one another --name.')
-    return Checkpoint.objects.create(
-        name=name,
-        role=Checkpoint.Role(facts.kind.value),
-        path=_stored_path(path),
-        sha256=facts.sha256,
-        architecture=facts.architecture.value,
-        image_size=facts.image_size,
-        class_labels=list(facts.class_labels),
-        null_class=facts.null_class,
-        timesteps=facts.timesteps,
-        noise_trained=facts.noise_trained,
-        takes_timestep=facts.takes_t,
-        adversarial=facts.adversarial,
-    )
+    return Checkpoint.objects.create(name=name, **columns)
 
 
 def _stored_path(path: Path) -> str:

@@ -1,52 +1,69 @@
-"""Weights files: our safetensors format, the published PyTorch ones, and what can be known without building a network.
+"""Weights of every kind: which reader a file or folder needs, and our own safetensors format.
 
-A safetensors file of ours carries its facts as JSON under the metadata key "twinseed". Published files are
-pickled state dicts, read with weights_only=True, which runs no code from them.
+A safetensors file of ours carries its facts as JSON under the metadata key "twinseed". Files of other endings are
+published state dicts, folders are models in the formats of diffusers and transformers, which are optional.
 """
 
-import hashlib
 import json
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from generation.diffusion.classifiers import ClassifierConfig, CleanClassifier, CleanConfig, EncoderClassifier
+from generation.diffusion import hub_classifiers, hub_denoisers, published
+from generation.diffusion.classifiers import (
+    Classifier,
+    ClassifierConfig,
+    CleanClassifier,
+    CleanConfig,
+    EncoderClassifier,
+    Head,
+    Outputs,
+    with_head,
+)
+from generation.diffusion.facts import (
+    Architecture,
+    CheckpointFacts,
+    CheckpointMismatch,
+    Kind,
+    MissingExtra,
+    Options,
+    RefusedCheckpoint,
+    UnreadableCheckpoint,
+    UntoldFacts,
+    digest_of,
+    first_line,
+)
+from generation.diffusion.hub_networks import HubDenoiser
 from generation.diffusion.networks import UNet, UNetConfig
+from generation.diffusion.spaces import Space
+from generation.diffusion.weights import Config, Shapes, check_shapes, expected_shapes, filled
+
+__all__ = [
+    "Architecture",
+    "CheckpointFacts",
+    "CheckpointMismatch",
+    "Kind",
+    "MissingExtra",
+    "Options",
+    "RefusedCheckpoint",
+    "Training",
+    "UnreadableCheckpoint",
+    "UntoldFacts",
+    "digest_of",
+    "inspect_checkpoint",
+    "load_classifier",
+    "load_denoiser",
+    "save_checkpoint",
+    "space_of",
+]
 
 METADATA_KEY = "twinseed"
-Config = UNetConfig | ClassifierConfig | CleanConfig
-Shapes = dict[str, tuple[int, ...]]
-
-
-class UnreadableCheckpoint(ValueError):
-    """A file is no weights file, or a damaged one."""
-
-
-class CheckpointMismatch(ValueError):
-    """A file's weights don't fit the network that it says it is."""
-
-
-class Kind(StrEnum):
-    """What a checkpoint is for."""
-
-    DENOISER = "denoiser"
-    CLASSIFIER = "classifier"
-
-
-class Architecture(StrEnum):
-    """Which network a checkpoint fills."""
-
-    UNET = "adm-unet"
-    ENCODER = "adm-encoder"
-    CLEAN = "clean-cnn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,29 +76,6 @@ class Training:
     noise_trained: bool = True
     adversarial: Mapping[str, str | float | int] | None = None
     card: Mapping[str, str | float | int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointFacts:
-    """What a weights file says of itself, known without building the network.
-
-    null_class: index of the class that means "none", None if the denoiser has no such class. takes_t: whether the
-    network is told the timestep. sha256: of the whole file.
-    """
-
-    kind: Kind
-    architecture: Architecture
-    config: dict[str, Any]  # Any: each architecture has its own fields
-    image_size: int
-    class_labels: tuple[str, ...]
-    null_class: int | None
-    schedule: str
-    timesteps: int
-    noise_trained: bool
-    takes_t: bool
-    adversarial: dict[str, str | float | int] | None
-    card: dict[str, str | float | int]
-    sha256: str
 
 
 def save_checkpoint(path: Path, module: nn.Module, *, training: Training, half: bool = False) -> None:
@@ -105,15 +99,81 @@ def save_checkpoint(path: Path, module: nn.Module, *, training: Training, half: 
     unfinished.replace(path)
 
 
-def inspect_checkpoint(path: Path) -> CheckpointFacts:
-    """Read a file's facts. Raises UnreadableCheckpoint or CheckpointMismatch."""
+def inspect_checkpoint(path: Path, options: Options | None = None) -> CheckpointFacts:
+    """Read the facts of a file or folder; options: what its researcher says of it. Raises RefusedCheckpoint."""
+    options = options or Options()
+    if path.is_dir():
+        if hub_denoisers.is_denoiser(path):
+            return hub_denoisers.inspect_folder(path, options)
+        return hub_classifiers.inspect_folder(path, options)
+    if not path.is_file():
+        raise UnreadableCheckpoint(f"{path} is neither a file nor a folder.")
+    if path.suffix != ".safetensors":
+        return published.inspect_published(path, options)
+    if options:
+        said = ", ".join(options.stored())
+        raise CheckpointMismatch(f"{path.name} says itself what it is; leave out what was said of it ({said}).")
+    return _inspect_ours(path)
+
+
+def load_denoiser(
+    path: Path, facts: CheckpointFacts | None = None, *, device: torch.device | str = "cpu"
+) -> UNet | HubDenoiser:
+    """A denoiser with its weights, frozen, in float32. facts: as inspected, read anew if not given.
+
+    Raises RefusedCheckpoint.
+    """
+    facts = facts or inspect_checkpoint(path)
+    if facts.kind is not Kind.DENOISER:
+        raise CheckpointMismatch(f"{path.name} is a classifier, not a denoiser.")
+    if facts.extra:
+        return hub_denoisers.load_folder(path, facts, device=device)
+    network = _load(path, facts, device)
+    if not isinstance(network, UNet):
+        raise CheckpointMismatch(f"{path.name} is a classifier, not a denoiser.")
+    return network
+
+
+def load_classifier(
+    path: Path, facts: CheckpointFacts | None = None, *, device: torch.device | str = "cpu"
+) -> Classifier:
+    """A classifier with its weights, frozen, in float32, as guidance calls it. Raises as load_denoiser."""
+    facts = facts or inspect_checkpoint(path)
+    if facts.kind is not Kind.CLASSIFIER:
+        raise CheckpointMismatch(f"{path.name} is a denoiser, not a classifier.")
+    if facts.extra:
+        return hub_classifiers.load_folder(path, facts, device=device)
+    network = _load(path, facts, device)
+    if not isinstance(network, EncoderClassifier | CleanClassifier):
+        raise CheckpointMismatch(f"{path.name} is a denoiser, not a classifier.")
+    return with_head(network)
+
+
+def space_of(denoiser: UNet | HubDenoiser) -> Space:
+    """What a loaded denoiser's samples are."""
+    return Space(size=denoiser.config.image_size) if isinstance(denoiser, UNet) else denoiser.space
+
+
+def _load(path: Path, facts: CheckpointFacts, device: torch.device | str) -> nn.Module:
+    config = _CONFIGS[facts.architecture](**facts.config)
+    if path.suffix != ".safetensors":
+        return published.load_published(path, config, device=device)
+    try:
+        weights = load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise UnreadableCheckpoint(f"{path.name} can't be read to its end ({first_line(error)}).") from error
+    return filled(config, weights, name=path.name, device=device)
+
+
+def _inspect_ours(path: Path) -> CheckpointFacts:
     facts, shapes = _header(path)
     config, training = _config(path.name, facts), _training(path.name, facts)
     architecture = Architecture(facts["architecture"])
-    _check_shapes(path.name, expected=_expected_shapes(config), found=shapes)
+    check_shapes(path.name, expected=expected_shapes(config, name=path.name), found=shapes)
     labels = tuple(training.class_labels)
+    is_unet = isinstance(config, UNetConfig)
     return CheckpointFacts(
-        kind=Kind.DENOISER if architecture is Architecture.UNET else Kind.CLASSIFIER,
+        kind=Kind.DENOISER if is_unet else Kind.CLASSIFIER,
         architecture=architecture,
         config=asdict(config),
         image_size=config.image_size,
@@ -125,55 +185,11 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         takes_t=architecture is Architecture.ENCODER,
         adversarial=dict(training.adversarial) if training.adversarial else None,
         card=dict(training.card),
-        sha256=_sha256(path),
+        sha256=digest_of(path),
+        takes_labels=isinstance(config, UNetConfig) and config.num_classes is not None,
+        head=_head(config),
+        details={} if is_unet else {"relus": len(config.widths) if isinstance(config, CleanConfig) else 0},
     )
-
-
-def load_denoiser(path: Path, *, device: torch.device | str = "cpu") -> UNet:
-    """A denoiser with its weights, frozen, in float32. Raises as inspect_checkpoint, or CheckpointMismatch."""
-    network = _load(path, device)
-    if not isinstance(network, UNet):
-        raise CheckpointMismatch(f"{path.name} is a classifier, not a denoiser.")
-    return network
-
-
-def load_classifier(path: Path, *, device: torch.device | str = "cpu") -> EncoderClassifier | CleanClassifier:
-    """A classifier with its weights, frozen, in float32. Raises as load_denoiser."""
-    network = _load(path, device)
-    if not isinstance(network, EncoderClassifier | CleanClassifier):
-        raise CheckpointMismatch(f"{path.name} is a denoiser, not a classifier.")
-    return network
-
-
-def load_published(path: Path, config: Config, *, device: torch.device | str = "cpu") -> nn.Module:
-    """Fill a network with a published .pt state dict of the same key names. Raises as load_denoiser."""
-    try:
-        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise UnreadableCheckpoint(f"{path.name} is not a readable PyTorch state dict ({_line(error)}).") from error
-    return _filled(config, weights, name=path.name, device=device)
-
-
-def _load(path: Path, device: torch.device | str) -> nn.Module:
-    facts, _ = _header(path)
-    config = _config(path.name, facts)
-    try:
-        weights = load_file(str(path))
-    except (OSError, SafetensorError) as error:
-        raise UnreadableCheckpoint(f"{path.name} can't be read to its end ({_line(error)}).") from error
-    return _filled(config, weights, name=path.name, device=device)
-
-
-def _filled(config: Config, weights: Mapping[str, Tensor], *, name: str, device: torch.device | str) -> nn.Module:
-    found = {key: tuple(value.shape) for key, value in weights.items()}
-    _check_shapes(name, expected=_expected_shapes(config), found=found)
-    with torch.device("meta"):
-        network = _NETWORKS[type(config)](config)
-    # Half-precision files are for the disk only: arithmetic is float32 unless a sampler says otherwise.
-    full = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
-    network.load_state_dict(full, strict=True, assign=True)
-    filled: nn.Module = network.to(device).eval().requires_grad_(False)
-    return filled
 
 
 def _header(path: Path) -> tuple[dict[str, Any], Shapes]:
@@ -184,7 +200,7 @@ def _header(path: Path) -> tuple[dict[str, Any], Shapes]:
             shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118  # no dict
     except (OSError, SafetensorError) as error:
         raise UnreadableCheckpoint(
-            f"{path.name} is not a whole safetensors file ({_line(error)}); copy or download it again."
+            f"{path.name} is not a whole safetensors file ({first_line(error)}); copy or download it again."
         ) from error
     if METADATA_KEY not in metadata:
         raise UnreadableCheckpoint(
@@ -212,48 +228,21 @@ def _training(name: str, facts: Mapping[str, Any]) -> Training:
         raise UnreadableCheckpoint(f"{name} describes its training in a way that can't be read: {error}.") from error
 
 
-def _expected_shapes(config: Config) -> Shapes:
-    with torch.device("meta"):
-        network = _NETWORKS[type(config)](config)
-    return {key: tuple(value.shape) for key, value in network.state_dict().items()}
-
-
-def _check_shapes(name: str, *, expected: Shapes, found: Shapes) -> None:
-    """Raise CheckpointMismatch for the first missing, unexpected or misshapen key."""
-    for key, shape in expected.items():
-        if key not in found:
-            raise CheckpointMismatch(f"{name} lacks the tensor {key}, which its network needs.")
-        if found[key] != shape:
-            raise CheckpointMismatch(f"{name} has {key} of shape {found[key]}, but its network needs {shape}.")
-    for key in found:
-        if key not in expected:
-            raise CheckpointMismatch(f"{name} has a tensor {key}, which its network does not know.")
-
-
 def _null_class(config: Config, labels: Sequence[str]) -> int | None:
     """The class after the last label, where the denoiser has one."""
     has_null = isinstance(config, UNetConfig) and config.num_classes == len(labels) + 1
     return len(labels) if has_null else None
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _head(config: Config) -> Head:
+    attributes = not isinstance(config, UNetConfig) and config.outputs is Outputs.ATTRIBUTES
+    return Head.SIGMOID if attributes else Head.SOFTMAX
 
 
 _CONFIGS: dict[Architecture, Callable[..., Config]] = {
     Architecture.UNET: UNetConfig,
     Architecture.ENCODER: ClassifierConfig,
     Architecture.CLEAN: CleanConfig,
-}
-_NETWORKS: dict[type, Callable[[Any], nn.Module]] = {
-    UNetConfig: UNet,
-    ClassifierConfig: EncoderClassifier,
-    CleanConfig: CleanClassifier,
 }
 _ARCHITECTURES: dict[type, Architecture] = {
     UNet: Architecture.UNET,

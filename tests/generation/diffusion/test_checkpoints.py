@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,23 +12,28 @@ from torch import Tensor, nn
 from generation.diffusion.checkpoints import (
     CheckpointMismatch,
     Kind,
+    Options,
     Training,
     UnreadableCheckpoint,
+    digest_of,
     inspect_checkpoint,
     load_classifier,
     load_denoiser,
-    load_published,
     save_checkpoint,
+    space_of,
 )
-from generation.diffusion.classifiers import CleanClassifier, CleanConfig, EncoderClassifier
+from generation.diffusion.classifiers import (
+    CleanClassifier,
+    CleanConfig,
+    EncoderClassifier,
+    Head,
+    Outputs,
+    attribute_labels,
+)
 from generation.diffusion.presets import GUIDE
+from generation.diffusion.spaces import Space
 from tests.generation.diffusion.golden import (
-    CLASSIFIERS,
-    MODELS,
-    UNETS,
     arrays,
-    golden_config,
-    golden_state,
     golden_unet,
     largest_difference,
 )
@@ -114,21 +120,6 @@ def test_a_judge_comes_back_with_its_running_statistics(tmp_path: Path) -> None:
     assert not facts.noise_trained
 
 
-@pytest.mark.parametrize("name", UNETS + CLASSIFIERS)
-def test_a_published_state_dict_loads_without_a_mapping(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "published.pt"
-    torch.save(golden_state(name), path)
-    network = load_published(path, golden_config(name))
-    assert list(network.state_dict()) == list(MODELS[name]["keys"])
-
-
-def test_a_file_that_is_no_state_dict_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "published.pt"
-    path.write_bytes(b"not a checkpoint")
-    with pytest.raises(UnreadableCheckpoint, match=r"published\.pt is not a readable"):
-        load_published(path, golden_config("unet_plain"))
-
-
 @pytest.mark.parametrize("kept", [0, 4, 100, 100_000])
 def test_a_truncated_file_is_refused(denoiser_path: Path, kept: int) -> None:
     denoiser_path.write_bytes(denoiser_path.read_bytes()[:kept])
@@ -200,3 +191,51 @@ def test_an_interrupted_save_leaves_the_old_file(denoiser_path: Path) -> None:
     with pytest.raises(KeyError):
         save_checkpoint(denoiser_path, Foreign(), training=TRAINING)
     assert denoiser_path.read_bytes() == before
+
+
+def test_a_file_that_says_what_it_is_is_not_told_otherwise(denoiser_path: Path) -> None:
+    with pytest.raises(CheckpointMismatch, match=r"says itself what it is; leave out .*\(schedule\)"):
+        inspect_checkpoint(denoiser_path, Options(schedule="cosine"))
+
+
+def test_whether_a_denoiser_is_told_the_class_is_known(denoiser_path: Path, tmp_path: Path) -> None:
+    unconditional = tmp_path / "plain.safetensors"
+    save_checkpoint(unconditional, golden_unet("unet_plain"), training=Training(class_labels=()))
+    assert inspect_checkpoint(denoiser_path).takes_labels
+    assert not inspect_checkpoint(unconditional).takes_labels
+
+
+def test_a_classifier_of_attributes_has_a_sigmoid_head(tmp_path: Path) -> None:
+    path = tmp_path / "attributes.safetensors"
+    network = CleanClassifier(CleanConfig(image_size=32, out_channels=2, outputs=Outputs.ATTRIBUTES))
+    save_checkpoint(path, network, training=Training(class_labels=attribute_labels(("Smiling", "Male"))))
+    facts = inspect_checkpoint(path)
+    assert facts.head is Head.SIGMOID
+    assert facts.details == {"relus": 4}
+    logits = load_classifier(path, facts)(torch.zeros(1, 3, 32, 32))
+    assert logits.shape == (1, 4)
+    assert torch.equal(logits[:, ::2], -logits[:, 1::2])
+
+
+def test_the_samples_of_our_denoisers_are_pixels(denoiser_path: Path) -> None:
+    assert space_of(load_denoiser(denoiser_path)) == Space(size=32)
+
+
+def test_a_folders_digest_depends_on_names_and_contents_and_nothing_else(tmp_path: Path) -> None:
+    def digest(folder: str, files: dict[str, str]) -> str:
+        for name, text in files.items():
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name).write_text(text)
+        return digest_of(tmp_path / folder)
+
+    one = digest("a", {"config.json": "{}", "vae/config.json": "[]"})
+    assert one == digest("b", {"vae/config.json": "[]", "config.json": "{}", ".cache/x": "left out"})
+    assert one != digest("c", {"config.json": "{}", "vae/config.json": "[1]"})
+    assert one != digest("d", {"config.json": "{}", "vae/other.json": "[]"})
+
+
+def test_options_come_back_from_json() -> None:
+    said = Options(class_labels=("a", "b"), heads=4, adversarial={"norm": "l2", "eps": 0.5}, noise_trained=False)
+    assert Options.of(json.loads(json.dumps(said.stored()))) == said
+    assert not Options()
+    assert Options(noise_trained=False)
