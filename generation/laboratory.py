@@ -7,6 +7,7 @@ from generation.arms import InvalidArm
 from generation.checkpoints import InvalidCheckpoint, UnusableCheckpoint
 from generation.holds import Hold, LostWork, Report, WorkImpossible, hold_work
 from generation.models import Work
+from generation.registrations import register
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,9 @@ class ShuttingDown(Exception):
 Doing = Callable[[Hold, Report], None]
 """Do a work and finish the hold. Raises WorkImpossible with a sentence."""
 
-KINDS: dict[str, Doing] = {}
+KINDS: dict[str, Doing] = {
+    Work.Kind.REGISTRATION: register,
+}
 
 
 def do_work(work_id: int, *, stop_wanted: Callable[[], bool] = lambda: False) -> None:

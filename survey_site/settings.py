@@ -136,6 +136,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "media"
+# What researchers may register from the browser lies here; it may be a folder that only others can write to.
+CHECKPOINT_DIR = Path(os.environ.get("TWINSEED_CHECKPOINTS") or VAR_DIR / "checkpoints")
 STORAGES = {
     # An image made again replaces its own file.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"allow_overwrite": True}},

@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from survey_site.api import urls as api
-from survey_site.views import batches, home, rating, results, studies
+from survey_site.views import arms, batches, checkpoints, home, rating, results, studies, works
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -23,6 +23,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/results.json", results.as_json, name="results-json"),
     path("studies/<slug:slug>/results.csv", results.as_csv, name="results-csv"),
     path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
+    # --- researchers: checkpoints and arms ---
+    path("checkpoints/", checkpoints.index, name="checkpoints"),
+    path("checkpoints/<int:pk>/", checkpoints.page, name="checkpoint"),
+    path("arms/", arms.index, name="arms"),
+    path("arms/new/", arms.create, name="arm-create"),
+    path("arms/<int:pk>/", arms.page, name="arm"),
+    path("arms/<int:pk>/recipe.json", arms.recipe, name="arm-recipe"),
     # --- researchers: batches ---
     path("batches/", batches.index, name="batches"),
     path("batches/new/", batches.create, name="batch-create"),
@@ -32,6 +39,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("batches/<int:pk>/cancel/", batches.cancel, name="batch-cancel"),
     path("batches/<int:pk>/retry/", batches.retry, name="batch-retry"),
     path("images/<int:pk>.png", batches.image, name="image"),
+    # --- researchers: other long work ---
+    path("works/", works.index, name="works"),
+    path("works/progress/", works.progress, name="works-progress"),
+    path("works/new/registration/", works.register, name="registration-create"),
+    path("works/<int:pk>/", works.page, name="work"),
+    path("works/<int:pk>/state/", works.state, name="work-state"),
+    path("works/<int:pk>/cancel/", works.cancel, name="work-cancel"),
+    path("works/<int:pk>/repeat/", works.repeat, name="work-repeat"),
+    path("works/<int:pk>/files/<str:name>", works.file, name="work-file"),
     # --- raters ---
     path("rate/<slug:slug>/", rating.welcome, name="rate"),
     path("rate/<slug:slug>/enter/", rating.enter, name="rate-enter"),

@@ -12,7 +12,8 @@ from generation.batches import DEFAULT_STEPS, PAIRS_PER_CHUNK
 from generation.diffusion.recipes import InvalidRecipe
 from generation.models import Arm, Checkpoint
 from generation.uploads import Upload
-from survey_site.forms.arms import preset_choices, recipe_of_row
+from survey_site.forms.arms import recipe_of_row
+from survey_site.forms.methods import method_choices
 
 
 class ArmsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
@@ -54,9 +55,8 @@ class BatchForm(forms.Form):
         cast(ArmsField, self.fields["arms"]).queryset = known
 
 
-def method_choices() -> list[Any]:
-    """Return the published methods below the plain one."""
-    return [("", "Plain: guided where there is a classifier"), *preset_choices()]
+def _methods() -> list[Any]:  # Any: Django takes choices and groups of them
+    return [("", "Plain: guided where there is a classifier"), *method_choices()]
 
 
 class NewArmForm(forms.Form):
@@ -70,7 +70,7 @@ class NewArmForm(forms.Form):
         empty_label="No guidance",
         label="Guided by",
     )
-    preset = forms.ChoiceField(choices=method_choices, required=False, label="Method")
+    preset = forms.ChoiceField(choices=_methods, required=False, label="Method")
     scale = forms.FloatField(required=False, min_value=0, label="Scale", help_text="Empty: the method's own.")
 
     def clean(self) -> dict[str, Any]:
