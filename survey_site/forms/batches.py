@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 
+from generation.arms import recipe_of
 from generation.batches import DEFAULT_STEPS, PAIRS_PER_CHUNK
 from generation.diffusion.recipes import InvalidRecipe
-from generation.models import Arm, Checkpoint
+from generation.models import Arm, Batch, Checkpoint
 from generation.uploads import Upload
 from survey_site.forms.arms import recipe_of_row
 from survey_site.forms.methods import method_choices
@@ -24,8 +26,8 @@ class ArmsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # ta
     def label_from_instance(self, obj: Model) -> str:
         """Name an arm and how it makes its images."""
         assert isinstance(obj, Arm)
-        guidance = f"guided by {obj.classifier}, scale {obj.scale:g}" if obj.classifier else "not guided"
-        return f"{obj.name} ({obj.denoiser}, {guidance})"
+        guide = f"{obj.classifier}: " if obj.classifier else ""
+        return f"{obj.name} ({obj.denoiser}; {guide}{recipe_of(obj).describe()})"
 
 
 class BatchForm(forms.Form):
@@ -35,10 +37,16 @@ class BatchForm(forms.Form):
     arms = ArmsField(Arm.objects.none(), required=False, label="Arms you have")
     classes = forms.CharField(
         required=False,
-        help_text="Numbers or names with commas between them, such as 0, 3, 5-9. Empty: all the denoiser knows.",
+        help_text="Numbers or names with commas between them, such as 0, 3, 5-9. "
+        "0+3 asks for two classes in one image. Empty: all there are, one by one.",
     )
     seeds_per_class = forms.IntegerField(min_value=1, initial=10, label="Pairs per class")
     steps = forms.IntegerField(min_value=1, initial=DEFAULT_STEPS, label="Sampling steps")
+    precision = forms.ChoiceField(
+        choices=Batch.Precision.choices,
+        required=False,
+        help_text="bfloat16 is quicker on GPUs and recent CPUs, and changes pixels a little. All arms share it.",
+    )
     first_seed = forms.IntegerField(min_value=0, initial=0, help_text="Another first seed makes other images.")
     pairs_per_chunk = forms.IntegerField(
         min_value=1,
@@ -136,17 +144,39 @@ class UploadForm(forms.Form):
         return [name.strip() for name in self.cleaned_data["arms"].split(",") if name.strip()]
 
 
-def class_indices(text: str, labels: Sequence[str]) -> list[int]:
-    """Read "0, 3, 5-9" or labels; nothing means all."""
+@dataclass(frozen=True)
+class Classes:
+    """Classes that were asked for: those of an image each, and those of one image together."""
+
+    alone: list[int]
+    together: list[tuple[int, ...]]
+
+
+def read_classes(text: str, labels: Sequence[str]) -> Classes:
+    """Read "0, 3, 5-9, 0+3" or labels; nothing means all, one by one. Raises ValidationError."""
     if not text.strip():
-        return list(range(len(labels)))
-    indices: list[int] = []
+        return Classes(list(range(len(labels))), [])
+    alone: list[int] = []
+    together: list[tuple[int, ...]] = []
     for word in (word.strip() for word in text.split(",")):
-        if (numbers := re.fullmatch(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", word)) is not None:
-            first = int(numbers[1])
-            indices += range(first, int(numbers[2] or first) + 1)
-        elif word in labels:
-            indices.append(labels.index(word))
+        parts = [word] if word in labels else word.split("+")
+        if len(parts) > 1:
+            together.append(tuple(_one_class(part.strip(), labels) for part in parts))
         else:
-            raise forms.ValidationError(f'There is no class "{word}"; write numbers, ranges or names of classes.')
-    return list(dict.fromkeys(indices))
+            alone += _range_of_classes(word, labels)
+    return Classes(list(dict.fromkeys(alone)), list(dict.fromkeys(together)))
+
+
+def _range_of_classes(word: str, labels: Sequence[str]) -> Sequence[int]:
+    numbers = re.fullmatch(r"(\d{1,6})\s*-\s*(\d{1,6})", word)
+    if numbers is None or word in labels:
+        return [_one_class(word, labels)]
+    return range(int(numbers[1]), int(numbers[2]) + 1)
+
+
+def _one_class(word: str, labels: Sequence[str]) -> int:
+    if word in labels:
+        return labels.index(word)
+    if re.fullmatch(r"\d{1,6}", word):
+        return int(word)
+    raise forms.ValidationError(f'There is no class "{word}"; write numbers, ranges or names of classes.')

@@ -2,6 +2,9 @@
 
 from django import template
 
+from generation.arms import recipe_of
+from generation.models import Arm
+
 register = template.Library()
 
 
@@ -22,3 +25,9 @@ def time_left(seconds: float | None) -> str:
 def percent(share: float) -> int:
     """Write a share from 0 to 1 in whole per cent; 100 only when it is all."""
     return int(share * 100)
+
+
+@register.filter
+def recipe_in_words(arm: Arm) -> str:
+    """Say how an arm that generates is guided."""
+    return recipe_of(arm).describe()

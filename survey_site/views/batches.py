@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from generation.arms import InvalidArm, create_arm
+from generation.arms import InvalidArm, class_labels_of, create_arm
 from generation.batches import (
     BatchFinished,
     InvalidBatch,
@@ -28,7 +28,7 @@ from generation.batches import (
 from generation.images import MissingFile, read_bytes
 from generation.models import Arm, Batch, Checkpoint, Image
 from generation.uploads import InvalidUpload, import_batch
-from survey_site.forms.batches import BatchForm, NewArmFormSet, UploadForm, class_indices
+from survey_site.forms.batches import BatchForm, NewArmFormSet, UploadForm, read_classes
 from survey_site.researchers import researcher_of
 
 BATCHES_A_PAGE = 25
@@ -52,7 +52,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     """Set up a generation run."""
-    form = BatchForm(request.POST or None)
+    form = BatchForm(request.POST or None, initial={"arms": request.GET.getlist("arm")})
     new_arms = NewArmFormSet(request.POST or None, prefix="new")
     if request.method == "POST" and form.is_valid() and new_arms.is_valid():
         batch = _created(form, new_arms.cleaned_data, owner=researcher_of(request))
@@ -166,15 +166,18 @@ def _new_arm(data: dict[str, Any], *, owner: User) -> Arm:
 
 def _create_batch(form: BatchForm, arms: Sequence[Arm], *, owner: User) -> Batch:
     data = form.cleaned_data
-    denoiser = arms[0].denoiser if arms else None
+    labels = next((labels for labels in map(class_labels_of, arms) if labels), [])
+    classes = read_classes(data["classes"], labels)
     return create_batch(
         owner=owner,
         name=data["name"],
         arms=arms,
-        class_indices=class_indices(data["classes"], denoiser.class_labels) if denoiser else [],
+        class_indices=classes.alone,
+        combined=classes.together,
         seeds_per_class=data["seeds_per_class"],
         steps=data["steps"],
         first_seed=data["first_seed"],
+        precision=data["precision"] or Batch.Precision.FLOAT32,
         pairs_per_chunk=data["pairs_per_chunk"],
     )
 

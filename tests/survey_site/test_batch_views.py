@@ -1,5 +1,7 @@
 """The researcher's batch pages, as a browser without JavaScript uses them, and what the scripts poll."""
 
+import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,11 +12,13 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from generation.arms import create_arm, recipe_of
+from generation.diffusion.recipes import PRESETS, Recipe
 from generation.models import Arm, Batch, Image
 from generation.runner import make_chunk
-from survey_site.forms.batches import class_indices
+from survey_site.forms.batches import read_classes
 from survey_site.templatetags.batches import time_left
-from tests.generation.factories import make_arms, make_batch, make_every_chunk, stored_checkpoint
+from tests.generation.factories import guided, make_arms, make_batch, make_every_chunk, stored_checkpoint
 from tests.generation.upload_files import LABELS, ROWS, folder_files, npz_of, samples, zip_of
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +130,10 @@ def test_a_batch_is_made_from_known_arms(researcher: Client, tmp_path: Path) -> 
         ({"steps": 5000}, "5000 steps: the denoiser has 1000"),
         ({"new-0-name": "guided"}, "Two arms are called &quot;guided&quot;"),
         ({"new-1-scale": 1e9}, "The scale is 1000000000.0; choose one from 0 to 100"),
+        ({"new-0-scale": 2}, "there is no guidance to scale"),
+        ({"new-1-preset": "unguided", "new-1-scale": ""}, "has a classifier, but its guidance is &quot;none&quot;"),
+        ({"classes": "0+0"}, "two or more different classes"),
+        ({"precision": "float8"}, "float8 is not one of the available choices"),
         ({"new-0-denoiser": ""}, "This field is required"),
         ({"seeds_per_class": "many"}, "Enter a whole number"),
     ],
@@ -138,6 +146,42 @@ def test_a_batch_that_cannot_be_made_is_refused_and_makes_no_arm(
     assert sentence in response.content.decode()
     assert not Batch.objects.exists()
     assert not Arm.objects.exists()
+
+
+def test_two_classes_are_asked_for_at_once_in_the_chosen_precision(researcher: Client, tmp_path: Path) -> None:
+    arms = [
+        create_arm(owner=None, name=arm.name, denoiser=arm.denoiser, class_conditional=False)
+        for arm in make_arms(tmp_path)[:1]
+        if arm.denoiser
+    ]
+    fields = new_batch(arms=[arm.pk for arm in arms], classes="0, 0+2", precision="bfloat16")
+    assert researcher.post("/batches/new/", fields).status_code == 302
+    batch = Batch.objects.get()
+    assert batch.class_table == {"0": "cat", "3": "cat and cow"}
+    assert (batch.requested(3), batch.precision) == ((0, 2), "bfloat16")
+
+
+def test_the_form_comes_with_the_arm_that_was_looked_at(researcher: Client, tmp_path: Path) -> None:
+    plain, guided = make_arms(tmp_path)
+    page = researcher.get(f"/batches/new/?arm={guided.pk}").content.decode()
+    assert re.findall(r'name="arms" value="(\d+)"[^>]* checked', page) == [str(guided.pk)]
+    assert "guided (denoiser-0; classifier-1: classifier on x_t, s = 1, DDPM)" in page
+    assert f'value="{plain.pk}"' in page
+
+
+@pytest.mark.parametrize(
+    ("row", "made"),
+    [
+        ({"new-1-preset": "robust", "new-1-scale": ""}, PRESETS["robust"].recipe),
+        ({"new-1-preset": "non-robust-ema", "new-1-scale": 3}, replace(PRESETS["non-robust-ema"].recipe, scale=3)),
+        ({"new-1-preset": "", "new-1-scale": ""}, guided(1)),
+    ],
+)
+def test_a_new_row_takes_a_published_method_and_maybe_another_scale(
+    researcher: Client, row: dict[str, object], made: Recipe
+) -> None:
+    researcher.post("/batches/new/", new_batch(**{**new_arms(), **row}))
+    assert recipe_of(Arm.objects.get(name="guided")) == made
 
 
 def test_a_batch_without_arms_is_refused(researcher: Client) -> None:
@@ -249,10 +293,12 @@ def test_images_are_served_to_researchers_and_missing_ones_are_not_found(researc
     assert researcher.get("/batches/9999/").status_code == 404
 
 
-def test_classes_are_read_as_numbers_ranges_and_names() -> None:
-    labels = ["cat", "dog", "cow", "owl"]
-    assert class_indices("", labels) == [0, 1, 2, 3]
-    assert class_indices(" 2-3, dog,2", labels) == [2, 3, 1]
+def test_classes_are_read_as_numbers_ranges_names_and_combinations() -> None:
+    labels = ["cat", "dog", "cow", "salt+pepper"]
+    assert read_classes("", labels).alone == [0, 1, 2, 3]
+    assert read_classes(" 2-3, dog,2", labels).alone == [2, 3, 1]
+    asked = read_classes("0+2, salt+pepper, cat + dog, 0+2", labels)
+    assert (asked.alone, asked.together) == ([3], [(0, 2), (0, 1)])
 
 
 def test_the_time_left_is_said_in_words() -> None:
