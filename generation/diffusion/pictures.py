@@ -1,6 +1,7 @@
 """Pictures by index: where they come from, and how they are brought to one size with Pillow."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -72,13 +73,17 @@ class ArrayPictures:
 
 
 def fitted(picture: Pillow.Image, side: int, *, window: Window | None = None) -> Pillow.Image:
-    """A picture's central square (or a window of it, in its pixels) at side x side pixels."""
+    """A picture's central square (or a square window of it, in its pixels) at side x side pixels."""
     if window is None:
         width, height = picture.size
         short = min(width, height)
         left, top = (width - short) // 2, (height - short) // 2
         window = (left, top, left + short, top + short)
-    return picture.resize((side, side), Pillow.Resampling.BICUBIC, box=window, reducing_gap=1.0)
+    # Cut before resizing: Pillow's filters look beyond the box that they are given.
+    left, top, right, bottom = math.floor(window[0]), math.floor(window[1]), math.ceil(window[2]), math.ceil(window[3])
+    within = (window[0] - left, window[1] - top, window[2] - left, window[3] - top)
+    cut = picture.crop((left, top, right, bottom))
+    return cut.resize((side, side), Pillow.Resampling.BICUBIC, box=within, reducing_gap=1.0)
 
 
 def pictures_under(folder: Path) -> list[Path]:
