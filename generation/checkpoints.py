@@ -12,6 +12,7 @@ from torch import nn
 
 from generation.diffusion.checkpoints import (
     CheckpointFacts,
+    CheckpointMismatch,
     Options,
     RefusedCheckpoint,
     digest_of,
@@ -19,6 +20,7 @@ from generation.diffusion.checkpoints import (
     load_classifier,
     load_denoiser,
 )
+from generation.diffusion.inception import SIDE, UnusableInception, is_published, load_inception
 from generation.models import Arm, Checkpoint
 
 
@@ -35,18 +37,16 @@ def register_checkpoint(
 ) -> Checkpoint:
     """Store what a file or folder of weights is; options: what it does not say itself. Raises InvalidCheckpoint.
 
-    role: what it must be, anything if None. Weights that are known by their sha256 keep their row and name, and get
-    their new path. What was said of them stays, unless something else is said now and no arm is made of them yet.
+    role: what it must be, anything but a feature network if None. Weights that are known by their sha256 keep their row
+    and name, and get their new path. What was said of them stays, unless something else is said now and no arm is made
+    of them yet.
     """
     try:
         known = Checkpoint.objects.filter(sha256=digest_of(path)).first() if path.exists() else None
         said = options or (_said(known) if known else Options())
-        facts = inspect_checkpoint(path, said)
-    except (RefusedCheckpoint, OSError) as error:
+        columns = _features(path) if role == Checkpoint.Role.FEATURES else _columns(path, said, role=role)
+    except (RefusedCheckpoint, UnusableInception, OSError) as error:
         raise InvalidCheckpoint(str(error)) from error
-    if role is not None and facts.kind != role:
-        raise InvalidCheckpoint(f"{path.name} is a {facts.kind}, not a {role}.")
-    columns = _columns(path, facts, said)
     if known is None:
         return _new(path, columns, name=name or (path.resolve().name if path.is_dir() else path.stem))
     if said != _said(known) and _arms(known):
@@ -90,7 +90,10 @@ def _arms(checkpoint: Checkpoint) -> bool:
     return Arm.objects.filter(Q(denoiser=checkpoint) | Q(classifier=checkpoint)).exists()
 
 
-def _columns(path: Path, facts: CheckpointFacts, said: Options) -> dict[str, Any]:  # Any: columns differ in type
+def _columns(path: Path, said: Options, *, role: str | None) -> dict[str, Any]:  # Any: columns differ in type
+    facts = inspect_checkpoint(path, said)
+    if role is not None and facts.kind != role:
+        raise CheckpointMismatch(f"{path.name} is a {facts.kind}, not a {role}.")
     return {
         "role": Checkpoint.Role(facts.kind.value),
         "path": _stored_path(path),
@@ -108,6 +111,20 @@ def _columns(path: Path, facts: CheckpointFacts, said: Options) -> dict[str, Any
         "adversarial": facts.adversarial,
         "extra": facts.extra,
         "facts": {"options": said.stored(), "config": facts.config, "card": facts.card, **facts.details},
+    }
+
+
+def _features(path: Path) -> dict[str, Any]:  # Any: as above
+    load_inception(path)
+    return {
+        "role": Checkpoint.Role.FEATURES,
+        "path": _stored_path(path),
+        "sha256": digest_of(path),
+        "architecture": "inception-v3",
+        "image_size": SIDE,
+        "class_labels": [],
+        "takes_labels": False,
+        "facts": {"published": is_published(path), "resizes": True},
     }
 
 

@@ -24,7 +24,10 @@ class Command(BaseCommand):
         """Declare the files, and what can be said of weights that don't say it themselves."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a weights file, or a model's folder")
         parser.add_argument("--name", help="what the checkpoint is called; default: the file's name")
-        parser.add_argument("--role", choices=("denoiser", "classifier"), help="refuse weights that are not this")
+        parser.add_argument("--role", choices=Checkpoint.Role.values, help="refuse weights that are not this")
+        parser.add_argument(
+            "--features", action="store_const", dest="role", const="features", help="Inception weights, for scores"
+        )
         _add_classes(parser)
         _add_training(parser)
         _add_network(parser)
@@ -89,6 +92,9 @@ def _said(options: dict[str, Any]) -> Options:  # Any: as Django passes them
 
 def _described(checkpoint: Checkpoint) -> str:
     """What was found, in a line."""
+    if checkpoint.role == Checkpoint.Role.FEATURES:
+        defines = "those that FID is defined by" if checkpoint.facts["published"] else "not those that define FID"
+        return f"{checkpoint.architecture}, {defines}, sha256 {checkpoint.sha256[:12]}"
     known = checkpoint.facts.get("card", {}).get("recognised as")
     found = [known or checkpoint.architecture, f"{checkpoint.image_size} px", _classes(checkpoint)]
     if checkpoint.role == Checkpoint.Role.DENOISER:

@@ -409,3 +409,21 @@ def test_reading_a_folder_says_nothing(tmp_path: Path, caplog: pytest.LogCapture
     with caplog.at_level(logging.WARNING):
         loaded(write_dit(tmp_path / "dit"))
     assert not caplog.records
+
+
+def test_downloads_of_the_first_years_are_read_too(tmp_path: Path) -> None:
+    attention = {
+        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+        "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+    }
+    folder = write_unet(tmp_path / "old", attention_head_dim=4, add_attention=True, **attention)
+    x, t = inputs()
+    expected = raw(folder, x, t)
+    renamed = {}
+    for key, value in load_file(folder / "diffusion_pytorch_model.safetensors").items():
+        for new, old in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+            key = key.replace(f".{new}.", f".{old}.")
+        renamed[key] = value
+    remove("diffusion_pytorch_model.safetensors")(folder)
+    torch.save(renamed, folder / "diffusion_pytorch_model.bin")
+    assert torch.equal(loaded(folder)[1](x, t), expected)

@@ -175,6 +175,8 @@ def test_a_layout_that_can_be_cut_in_several_ways_is_asked_about() -> None:
         ({"heads": 4, "head_width": 32}, "either --heads or --head-width"),
         ({"image_size": 36}, "halves its images 3 times; 36 px can't be"),
         ({"schedule": "quadratic"}, '"quadratic" is no schedule'),
+        ({"schedule": "linear:0.1:x"}, "are no numbers"),
+        ({"schedule": "linear:0.02:0.01"}, "must rise between 0 and 1"),
         ({"timesteps": 0}, "at least one timestep, not 0"),
         ({"norm_groups": 7}, "a network that cannot be built"),
         ({"null_class": 3}, "only the last can be the one for none"),
