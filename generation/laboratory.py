@@ -8,6 +8,7 @@ from generation.checkpoints import InvalidCheckpoint, UnusableCheckpoint
 from generation.holds import Hold, LostWork, Report, WorkImpossible, hold_work
 from generation.models import Work
 from generation.registrations import register
+from generation.scores import make_scores
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ Doing = Callable[[Hold, Report], None]
 
 KINDS: dict[str, Doing] = {
     Work.Kind.REGISTRATION: register,
+    Work.Kind.SCORING: make_scores,
 }
 
 

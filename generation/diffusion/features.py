@@ -141,7 +141,8 @@ def in_range(x: Tensor) -> Tensor:
 
 def as_tensor(images: Pixels, *, device: torch.device) -> Tensor:
     """Images uint8 [N, H, W, 3] -> float32 [N, 3, H, W] with values 0 to 255."""
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float()
+    # Copied: blocks may be views of bytes that were read, which torch must not share.
+    return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float()
 
 
 Look = Callable[[Pixels, Classes], None]
