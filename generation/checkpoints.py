@@ -76,8 +76,8 @@ def _load(sha256: str, path: Path, said: str, role: str, device: torch.device) -
         raise UnusableCheckpoint(f"Weights cannot be loaded: {error}") from error
     if facts.sha256 != sha256:
         raise UnusableCheckpoint(
-            f"{path} is not what was registered (its sha256 differs); put that back, "
-            "or register the new one and make arms with it."
+            f"{path} is not the {'folder' if path.is_dir() else 'file'} that was registered (its sha256 differs); "
+            "put that one back, or register the new one and make arms with it."
         )
     return facts, network
 

@@ -259,5 +259,5 @@ def test_weights_that_were_changed_after_registration_are_not_used(tmp_path: Pat
     state = golden_state("classifier_cifar")
     state["out.0.bias"] += 1
     torch.save(state, path)
-    with pytest.raises(UnusableCheckpoint, match="is not what was registered"):
+    with pytest.raises(UnusableCheckpoint, match="is not the file that was registered"):
         load(checkpoint, device=CPU)
