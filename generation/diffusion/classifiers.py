@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from generation.diffusion.blocks import AttentionPool, group_norm, timestep_embedding
-from generation.diffusion.networks import BackboneConfig, encoder_stages, middle_stage, time_embedder
+from generation.diffusion.networks import BackboneConfig, encoder_stages, middle_stage, time_embedder, torso_dtype
 
 
 class Head(StrEnum):
@@ -126,10 +126,10 @@ class EncoderClassifier(Classifier):
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """x_t: [N, 3, H, W], t: int64 [N], 0 = least noise -> logits [N, out_channels]."""
         embedding = self.time_embed(timestep_embedding(t, self.config.model_channels))
-        h = x_t
+        h = x_t.to(torso_dtype(self))
         for stage in self.input_blocks:
             h = stage(h, embedding)
-        logits: Tensor = self.out(self.middle_block(h, embedding))
+        logits: Tensor = self.out(self.middle_block(h, embedding).float())
         return logits
 
 

@@ -75,7 +75,8 @@ def sample_arms(
 
     requested: each seed's classes, mostly one; several at once are for guidance, and the denoiser is then told none.
     on_step counts over all groups of arms with one sampler. Raises ValueError where a denoiser lacks the null class
-    that is asked of it, InvalidSchedule for steps that the chain has not.
+    that is asked of it and where classifier-free guidance has no single class, InvalidSchedule for steps that the
+    chain has not.
     """
     images: dict[str, Tensor] = {}
     groups = _groups(arms)
@@ -83,7 +84,9 @@ def sample_arms(
     for index, group in enumerate(groups):
         recipe = group[0].recipe
         process = _chain(source.process, recipe.sampler, steps).to(device)
-        noise = SeededNoise(seeds, source.space.shape, steps=steps, copies=len(group), device=device)
+        noise = SeededNoise(
+            seeds, source.space.shape, steps=_draws(recipe.sampler, steps), copies=len(group), device=device
+        )
         samples = _SAMPLERS[recipe.sampler](
             _model(source, group, requested, variance=recipe.variance, device=device),
             process,
@@ -107,6 +110,11 @@ def sportballs_source(denoiser: UNet) -> Source:
 def _chain(process: Diffusion, sampler: Sampler, steps: int) -> Diffusion:
     # As published: DDPM respaces evenly from end to end, "ddimN" takes every (T/N)-th level.
     return process.strided(steps) if sampler is Sampler.DDIM else process.respaced(steps)
+
+
+def _draws(sampler: Sampler, steps: int) -> int:
+    # Besides x_T: DDPM's last step and all of DDIM's take no noise.
+    return 0 if sampler is Sampler.DDIM else steps - 1
 
 
 def _groups(arms: Sequence[GuidedArm]) -> list[list[GuidedArm]]:
@@ -151,6 +159,9 @@ def _model(
 def _label(source: Source, arm: GuidedArm, classes: Sequence[int]) -> int:
     if arm.class_conditional and len(classes) == 1:
         return classes[0]
+    if arm.recipe.guidance is By.CLASSIFIER_FREE:
+        # Its two predictions would be one and the same, and the arm unguided without a word.
+        raise ValueError(f'Arm "{arm.name}" is guided classifier-free; its denoiser must be told one class an image.')
     if source.null_class is None:
         raise ValueError(
             f'Arm "{arm.name}" samples without a class or with several, but its denoiser has no null class.'
