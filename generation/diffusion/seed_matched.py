@@ -12,7 +12,6 @@ from torch import Tensor
 
 from generation.diffusion.guidance import Guidance, Step, by_rows, guidance_of, wanted_classes
 from generation.diffusion.guides import Guide
-from generation.diffusion.networks import UNet
 from generation.diffusion.noise import SeededNoise
 from generation.diffusion.presets import DENOISER, NULL_CLASS
 from generation.diffusion.process import Diffusion
@@ -101,7 +100,7 @@ def sample_arms(
     return Sampled({arm.name: images[arm.name] for arm in arms}, fingerprints)
 
 
-def sportballs_source(denoiser: UNet) -> Source:
+def sportballs_source(denoiser: Denoiser) -> Source:
     """The SportBalls denoiser with its chain and its null class."""
     space = Space(size=DENOISER.image_size)
     return Source(denoiser=denoiser, process=Diffusion.make(), space=space, null_class=NULL_CLASS)

@@ -26,10 +26,9 @@ from generation.diffusion.datasets import CLASS_LABELS
 from generation.diffusion.evaluation import seen_classes
 from generation.diffusion.figures import contact_sheet
 from generation.diffusion.guides import guide_of
-from generation.diffusion.networks import UNet
 from generation.diffusion.recipes import Guidance as By
 from generation.diffusion.recipes import Recipe
-from generation.diffusion.sampling import OnStep, to_uint8
+from generation.diffusion.sampling import Denoiser, OnStep, to_uint8
 from generation.diffusion.seed_matched import GuidedArm, sample_arms, sportballs_source
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
@@ -41,7 +40,7 @@ DEMO_SCALES = {"vanilla": 0.5, "robust": 1.0}
 class Networks:
     """The shipped networks: the denoiser, the guides by arm, and the judge."""
 
-    denoiser: UNet
+    denoiser: Denoiser
     guides: dict[str, Classifier]
     judge: CleanClassifier
 
