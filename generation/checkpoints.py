@@ -24,6 +24,9 @@ from generation.diffusion.inception import SIDE, UnusableInception, is_published
 from generation.models import Arm, Checkpoint
 
 
+LONGEST_NAME, LONGEST_PATH = 100, 500
+
+
 class InvalidCheckpoint(Exception):
     """The file cannot be used; the message says why."""
 
@@ -129,6 +132,10 @@ def _features(path: Path) -> dict[str, Any]:  # Any: as above
 
 
 def _new(path: Path, columns: dict[str, Any], *, name: str) -> Checkpoint:  # Any: as above
+    if len(name) > LONGEST_NAME or len(columns["path"]) > LONGEST_PATH:
+        raise InvalidCheckpoint(
+            f"{path}: a name has at most {LONGEST_NAME} characters and a path {LONGEST_PATH}; shorten it, or --name."
+        )
     if Checkpoint.objects.filter(name=name).exists():
         raise InvalidCheckpoint(f'{path}: another file is registered as "{name}"; give this one another --name.')
     return Checkpoint.objects.create(name=name, **columns)

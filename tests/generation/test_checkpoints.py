@@ -192,6 +192,11 @@ def test_what_was_said_is_kept_when_a_file_moves_and_may_change_until_an_arm_is_
     assert Checkpoint.objects.get().schedule == "cosine"
 
 
+def test_a_name_that_no_page_could_show_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCheckpoint, match="a name has at most 100 characters"):
+        register_checkpoint(write_denoiser(tmp_path), name="x" * 101)
+
+
 def _harmful(path: Path) -> None:
     class Harmful:
         def __reduce__(self) -> tuple[Any, ...]:
