@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from generation.diffusion.attacks import Attack
 from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier
 from generation.diffusion.datasets import SportBalls
-from generation.diffusion.losses import LevelWeights, denoising_loss
+from generation.diffusion.losses import LevelWeights, classification_loss, denoising_loss
 from generation.diffusion.networks import UNet, UNetConfig
 from generation.diffusion.optimisers import Optimiser
 from generation.diffusion.process import Diffusion
@@ -138,7 +139,8 @@ def test_every_parameter_of_a_denoiser_is_trained(optimiser: Optimiser, tmp_path
     assert unmoved == []
 
 
-def test_two_workers_train_on_the_whole_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cut", [{"workers": 2}, {"parts": 2}])
+def test_a_batch_cut_in_two_is_trained_on_as_a_whole(cut: dict[str, int], tmp_path: Path) -> None:
     seen: list[Tensor] = []
 
     def noted(network: nn.Module, x_0: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
@@ -146,11 +148,11 @@ def test_two_workers_train_on_the_whole_batch(tmp_path: Path) -> None:
         return (network(x_0, torch.zeros(len(y), dtype=torch.int64), y) - 1).square().mean()
 
     networks = []
-    for workers in (1, 2):
+    for how in ({}, cut):
         torch.manual_seed(1)
         networks.append(UNet(DENOISER))
-        options = dataclasses.replace(OPTIONS, steps=1, workers=workers)
-        trained(networks[-1], noted, path=tmp_path / f"{workers}.state", options=options)
+        options = dataclasses.replace(OPTIONS, steps=1, **how)
+        trained(networks[-1], noted, path=tmp_path / f"{len(networks)}.state", options=options)
     assert sorted(len(rows) for rows in seen) == [2, 2, 4]
     one, two = (network.out[2].bias for network in networks)
     assert torch.allclose(one, two, atol=1e-6)
@@ -161,6 +163,46 @@ def test_the_learning_rate_rises_and_then_falls_to_0() -> None:
     assert rates[0] == pytest.approx(0.5e-3)
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert rates[10] == 0
+
+
+def test_without_warm_up_clipping_and_averages_a_step_is_that_of_plain_adamw(tmp_path: Path) -> None:
+    def far(network: nn.Module, x_0: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+        # A gradient far longer than 1, which clipping would shorten.
+        return 1e3 * (network(x_0) - 5).square().mean()
+
+    options = dataclasses.replace(OPTIONS, steps=3, anneal_steps=4, warmup_steps=0, clip_norm=None, ema_decay=0.0)
+    torch.manual_seed(1)
+    network = nn.Conv2d(3, 2, 3)
+    expected = copy.deepcopy(network)
+    found = trained(network, far, path=tmp_path / "run.state", options=options).weights
+    optimiser = torch.optim.AdamW(expected.parameters(), weight_decay=options.weight_decay)
+    for step in range(3):
+        optimiser.param_groups[0]["lr"] = 1e-3 * (1 - step / 4)
+        optimiser.zero_grad()
+        x_0, y = DATA.examples(range(4 * step, 4 * step + 4))
+        far(expected, x_0, y, torch.Generator()).backward()
+        optimiser.step()
+    for name, value in expected.state_dict().items():
+        assert torch.allclose(found[name], value, atol=1e-7), name
+
+
+def test_the_learning_rate_of_a_run_without_anneal_stays(tmp_path: Path) -> None:
+    options = dataclasses.replace(OPTIONS, anneal_steps=None, warmup_steps=0)
+    assert {options.rate(step) for step in (0, 10, 100_000)} == {1e-3}
+
+
+def test_attributes_are_trained_by_the_binary_cross_entropy_of_each() -> None:
+    logits = torch.tensor([[2.0, -1.0], [0.5, 3.0]], dtype=torch.float64)
+    y = torch.tensor([[1, 0], [0, 1]])
+    share = 1 / (1 + torch.exp(-logits))
+    expected = -(y * share.log() + (1 - y) * (1 - share).log()).mean()
+
+    class Told(nn.Module):
+        def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+            return logits
+
+    loss = classification_loss(Told(), torch.zeros(2, 3, 4, 4), t=torch.zeros(2), y=y)
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_labels_are_dropped_to_the_null_class() -> None:
