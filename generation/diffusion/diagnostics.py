@@ -1,10 +1,10 @@
-"""Diagnostics: what guidance does along a trajectory, recorded while a sampler runs.
+"""Diagnostics: what guidance does along a trajectory, and what classifiers' gradients look like on given images.
 
 A recorder is handed to `seed_matched.sample_arms` as `observe` and sees what the arm really applies: its gradient after
 stabilising, normalising, the schedule and the scale. Cosine similarity does not depend on the scale; norms do, and a
 stabiliser shapes both (averaged gradients are alike because they share their past). Symbols: t, the original index of a
-noise level, 0 = least noise; N images; S steps, the first step (most noise) first. Source: "GradCheck", Vaeth et al.
-(2024), for the cosine similarity of consecutive gradients.
+noise level, 0 = least noise; N images; S steps, the first step (most noise) first. Sources: "GradCheck", Vaeth et al.
+(2024), for the cosine similarity of consecutive gradients; Kawar et al. (2023), figures 3 to 5, for the others.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from generation.diffusion.attacks import climb
+from generation.diffusion.classifiers import Head
 from generation.diffusion.guidance import Step
+from generation.diffusion.guides import Guide
+from generation.diffusion.plans import Attack
+from generation.diffusion.spaces import Decode, unchanged
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -88,6 +94,56 @@ class GradientTrace:
         )
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Estimates:
+    """One arm's estimates of its final images. timesteps: int64 [K]; images: [K, N, 3, H, W] about in [-1, 1]."""
+
+    timesteps: Integers
+    images: Tensor
+
+
+class EstimateTrace:
+    """Records every arm's x_0 at `columns` evenly spaced steps, the first and the last among them; an `observe`.
+
+    decode: from the denoiser's space to images. One call of `sample_arms` only.
+    """
+
+    def __init__(self, *, columns: int, decode: Decode = unchanged) -> None:
+        self._columns, self._decode = columns, decode
+        self._seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def __call__(self, arm: str, step: Step, gradient: Tensor) -> None:
+        """Take one step's estimate, if it is one of those to keep."""
+        if step.index in _spread(step.steps, self._columns):
+            self._seen.setdefault(arm, []).append((step.t[0], self._decode(step.x_0).float().cpu()))
+
+    def estimates(self, arm: str) -> Estimates:
+        """What was recorded of an arm. Raises NothingRecorded."""
+        if arm not in self._seen:
+            raise NothingRecorded(f'No trajectory of arm "{arm}" was recorded.')
+        timesteps, images = zip(*self._seen[arm], strict=True)
+        return Estimates(timesteps=torch.stack(timesteps).cpu().numpy(), images=torch.stack(images))
+
+
+def input_gradients(guide: Guide, x_t: Tensor, *, t: Tensor, wanted: Tensor) -> Tensor:
+    """Each image's gradient of log p(wanted | x_t) by x_t: [N, 3, H, W]. t: int64 [N]; wanted: bool [N, classes]."""
+    with torch.enable_grad():
+        leaf = x_t.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(_log_probabilities(guide, leaf, t=t, wanted=wanted).sum(), leaf)
+    return gradient
+
+
+def probabilities(guide: Guide, x_t: Tensor, *, t: Tensor, wanted: Tensor) -> Tensor:
+    """Each image's p(wanted | x_t): float64 [N]; of several wanted classes, the product."""
+    with torch.no_grad():
+        return _log_probabilities(guide, x_t, t=t, wanted=wanted).exp()
+
+
+def towards(guide: Guide, x: Tensor, *, t: Tensor, wanted: Tensor, attack: Attack) -> Tensor:
+    """Targeted projected gradient ascent: each image moved within attack.eps so as to raise p(wanted | x)."""
+    return climb(lambda moved: _log_probabilities(guide, moved, t=t, wanted=wanted).sum(), x, attack=attack)
+
+
 def band(values: Floats) -> Band:
     """Mean and quartiles (linear interpolation) over the last axis of [S, N], leaving NaN out; NaN where all are."""
     n = np.isfinite(values).sum(axis=1)
@@ -97,6 +153,20 @@ def band(values: Floats) -> Band:
         for measure in (np.mean, lambda row: np.quantile(row, 0.25), lambda row: np.quantile(row, 0.75))
     )
     return Band(mean=mean, low=low, high=high, n=n.astype(np.int64))
+
+
+def _log_probabilities(guide: Guide, x_t: Tensor, *, t: Tensor, wanted: Tensor) -> Tensor:
+    # In float64: where a classifier is sure, 1 - p is lost in float32, and with it the gradient.
+    logits = guide.logits(x_t, t).double()
+    terms = logits.log_softmax(dim=1) if guide.head is Head.SOFTMAX else F.logsigmoid(logits)
+    return torch.where(wanted, terms, 0.0).sum(dim=1)
+
+
+def _spread(steps: int, columns: int) -> set[int]:
+    """At most `columns` evenly spaced indices of range(steps), both ends among them; the last if it is one only."""
+    if columns == 1:
+        return {steps - 1}
+    return {round(i * (steps - 1) / (columns - 1)) for i in range(columns)}
 
 
 @dataclass

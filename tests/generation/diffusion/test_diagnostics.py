@@ -8,11 +8,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier
-from generation.diffusion.diagnostics import GradientTrace, NothingRecorded, band
-from generation.diffusion.guidance import Step
+from generation.diffusion.classifiers import ClassifierConfig, EncoderClassifier, Head
+from generation.diffusion.diagnostics import (
+    EstimateTrace,
+    GradientTrace,
+    NothingRecorded,
+    band,
+    input_gradients,
+    probabilities,
+    towards,
+)
+from generation.diffusion.guidance import Step, classifier_guidance
 from generation.diffusion.guides import Guide, guide_of
 from generation.diffusion.networks import UNet, UNetConfig
+from generation.diffusion.plans import Attack, Norm
 from generation.diffusion.process import Diffusion
 from generation.diffusion.recipes import Guidance, Recipe
 from generation.diffusion.seed_matched import GuidedArm, ObserveArm, Source, sample_arms
@@ -49,10 +58,14 @@ def source() -> Source:
     )
 
 
-def a_guide() -> Guide:
+def a_classifier() -> EncoderClassifier:
     classifier = EncoderClassifier(ClassifierConfig(**SMALL, out_channels=CLASSES))
     randomise(classifier, seed=1)
-    return guide_of(classifier)
+    return classifier
+
+
+def a_guide() -> Guide:
+    return guide_of(a_classifier())
 
 
 def sample(observe: ObserveArm, *, seeds: list[int]) -> None:
@@ -134,3 +147,90 @@ def test_a_band_is_the_mean_and_the_quartiles_of_what_is_known() -> None:
     np.testing.assert_allclose(measured.low, [1.75, 5.5, nan])
     np.testing.assert_allclose(measured.high, [3.25, 6.5, nan])
     assert measured.n.tolist() == [4, 2, 0]
+
+
+def test_estimates_are_those_of_evenly_spaced_steps_with_both_ends() -> None:
+    trace, seen = EstimateTrace(columns=3), []
+
+    def observe(arm: str, step: Step, gradient: Tensor) -> None:
+        trace(arm, step, gradient)
+        if arm == "narrow":
+            seen.append(step.x_0.clone())
+
+    sample(observe, seeds=[8, 9])
+    estimates = trace.estimates("narrow")
+    assert estimates.timesteps.tolist() == [999, 333, 0]
+    assert torch.equal(estimates.images, torch.stack([seen[0], seen[2], seen[3]]))
+    with pytest.raises(NothingRecorded, match='arm "other"'):
+        trace.estimates("other")
+
+
+def images_and_classes() -> tuple[Tensor, Tensor, Tensor]:
+    x = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2)) * 0.3
+    return x, torch.tensor([0, 400, 999]), torch.eye(CLASSES, dtype=torch.bool)[[2, 0, 1]]
+
+
+WEIGHTS = torch.randn(CLASSES, 3 * SIDE**2, generator=torch.Generator().manual_seed(4)) * 0.3
+LINEAR = Guide(logits=lambda x, t: x.flatten(1) @ WEIGHTS.T, classes=CLASSES)
+
+
+def test_an_input_gradient_is_that_of_the_formula_in_float64() -> None:
+    x, t, wanted = images_and_classes()
+    weights = WEIGHTS.numpy().astype(np.float64)
+    logits = x.flatten(1).numpy().astype(np.float64) @ weights.T
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    # d log p_y / dx of a linear classifier: w_y - sum_k p_k w_k.
+    expected = (wanted.numpy() - p) @ weights
+    gradients = input_gradients(LINEAR, x, t=t, wanted=wanted)
+    np.testing.assert_allclose(gradients.flatten(1).numpy(), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        probabilities(LINEAR, x, t=t, wanted=wanted), (p * wanted.numpy()).sum(axis=1), rtol=1e-5
+    )
+
+
+def test_an_input_gradient_is_what_guidance_at_scale_1_applies() -> None:
+    x, t, wanted = images_and_classes()
+    guide = a_guide()
+    step = Step(x_t=x, t=t, x_0=x, level=0.5, index=0, steps=STEPS)
+    applied = classifier_guidance(guide, wanted.int().argmax(dim=1), scale=1.0)(step)
+    torch.testing.assert_close(input_gradients(guide, x, t=t, wanted=wanted), applied)
+
+
+def test_a_probability_is_softmaxs_or_the_product_of_wanted_attributes() -> None:
+    logits = torch.tensor([[0.3, -1.0, 2.0, 0.5]])
+    soft = Guide(logits=lambda x, t: logits, classes=4)
+    attributes = Guide(logits=lambda x, t: logits, classes=4, head=Head.SIGMOID)
+    x, t, wanted = (
+        torch.zeros(1, 3, 2, 2),
+        torch.zeros(1, dtype=torch.int64),
+        torch.tensor([[True, False, True, False]]),
+    )
+    exact = np.exp(logits.numpy()[0].astype(np.float64))
+    assert probabilities(soft, x, t=t, wanted=wanted).item() == pytest.approx(exact[0] * exact[2] / exact.sum() ** 2)
+    sides = exact / (1 + exact)
+    assert probabilities(attributes, x, t=t, wanted=wanted).item() == pytest.approx(sides[0] * sides[2])
+
+
+@pytest.mark.parametrize("norm", Norm)
+def test_a_targeted_attack_raises_the_targets_probability_and_stays_in_its_ball(norm: Norm) -> None:
+    x, _, wanted = images_and_classes()
+    t = torch.zeros(3, dtype=torch.int64)
+    attack = Attack(norm=norm, eps=0.5, step=0.2, steps=7)
+    moved = towards(LINEAR, x, t=t, wanted=wanted, attack=attack)
+    before, after = (probabilities(LINEAR, image, t=t, wanted=wanted) for image in (x, moved))
+    assert (after > 1.5 * before).all()
+    offset = (moved - x).flatten(1)
+    distance = offset.norm(dim=1) if norm is Norm.L2 else offset.abs().amax(dim=1)
+    assert (distance <= 0.5 * (1 + 1e-5)).all()
+    # 7 steps of 0.2 reach further than the ball: it is the ball that held them.
+    assert (distance > 0.4).all()
+
+
+def test_a_targeted_attack_of_one_step_is_that_step_along_the_gradient() -> None:
+    x, _, wanted = images_and_classes()
+    t, guide = torch.zeros(3, dtype=torch.int64), a_guide()
+    moved = towards(guide, x, t=t, wanted=wanted, attack=Attack(eps=100, step=0.25, steps=1))
+    gradient = input_gradients(guide, x, t=t, wanted=wanted)
+    unit = gradient / gradient.flatten(1).norm(dim=1)[:, None, None, None]
+    torch.testing.assert_close(moved - x, 0.25 * unit, atol=1e-6, rtol=1e-4)
