@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from generation.arms import InvalidArm, check_arm, class_labels_of
 from generation.chunks import UNFINISHED, cut_into_chunks
+from generation.diffusion.arithmetic import CompileMode
 from generation.models import Arm, Batch, Checkpoint, Image
 from generation.tasks import generate_chunk
 
@@ -58,6 +59,7 @@ def create_batch(
     shared_seeds: bool = False,
     combined: Sequence[Sequence[int]] = (),
     precision: str = Batch.Precision.FLOAT32,
+    compile_mode: str = CompileMode.NONE,
     pairs_per_chunk: int = PAIRS_PER_CHUNK,
 ) -> Batch:
     """Write the rows of a new batch and queue its chunks.
@@ -71,8 +73,7 @@ def create_batch(
         raise InvalidBatch("A class is named twice; name each once.")
     denoiser, labels = _check(arms, [*class_indices, *chain(*combined)], steps=steps)
     _check_combined(combined, denoiser, arms)
-    if precision not in Batch.Precision.values:
-        raise InvalidBatch(f"The precision is {precision}; choose {' or '.join(Batch.Precision.values)}.")
+    _check_arithmetic(precision, compile_mode)
     texts = {**dict(enumerate(labels)), **_combined_texts(combined, labels)}
     class_indices = [*class_indices, *range(len(labels), len(texts))]
     if not class_indices:
@@ -96,6 +97,7 @@ def create_batch(
             class_table={str(index): texts[index] for index in sorted(class_indices)},
             combined_classes={str(len(labels) + i): list(classes) for i, classes in enumerate(combined)},
             precision=precision,
+            compile_mode=compile_mode,
             steps=steps,
             forward_rows=pairs_per_chunk * len(arms),
         ),
@@ -206,6 +208,16 @@ def _check_combined(combined: Sequence[Sequence[int]], denoiser: Checkpoint, arm
     for arm in arms:
         if arm.guidance == Arm.Guidance.CLASSIFIER_FREE:
             raise InvalidBatch(f'Arm "{arm.name}" is classifier-free, which cannot ask for several classes at once.')
+
+
+def _check_arithmetic(precision: str, compile_mode: str) -> None:
+    if precision not in Batch.Precision.values:
+        raise InvalidBatch(f"The precision is {precision}; choose {' or '.join(Batch.Precision.values)}.")
+    if compile_mode not in list(CompileMode):
+        known = " or ".join(mode for mode in CompileMode if mode)
+        raise InvalidBatch(
+            f'The compile mode is "{compile_mode}"; choose {known}, or leave it empty to compile nothing.'
+        )
 
 
 def _combined_texts(combined: Sequence[Sequence[int]], labels: Sequence[str]) -> dict[int, str]:

@@ -9,7 +9,7 @@ import torch
 from django.conf import settings
 from django.db import transaction
 
-from generation.arms_at_work import guided_arm, source_of
+from generation.arms_at_work import arithmetic_of, guided_arm, source_of
 from generation.checkpoints import UnusableCheckpoint
 from generation.chunks import (
     ERRORS_ALLOWED,
@@ -20,10 +20,11 @@ from generation.chunks import (
     start_again_at_half,
     stop_batch,
 )
+from generation.diffusion.acceleration import CannotAccelerate
 from generation.diffusion.sampling import to_uint8
 from generation.diffusion.seed_matched import sample_arms
 from generation.images import MadeWith, Pixels, encode_png, save_pngs
-from generation.models import Arm, Batch, Checkpoint, Image
+from generation.models import Arm, Checkpoint, Image
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def make_chunk(chunk_id: int, *, stop_wanted: Callable[[], bool] = lambda: False
     except ShuttingDown:
         log.info("Chunk %s is given back: the worker is shutting down.", claim.chunk)
         claim.give_back()
-    except UnusableCheckpoint as error:
+    except (UnusableCheckpoint, CannotAccelerate) as error:
         stop_batch(claim.chunk.batch_id, problem=str(error))
     except Exception as error:
         _note_failure(claim, error)
@@ -103,17 +104,17 @@ def _sample(
     """Make all arms of one denoiser together, with as many slots an arm as in every chunk of the batch."""
     batch = claim.chunk.batch
     padded = [*pairs, *[pairs[-1]] * (slots - len(pairs))]
-    source = source_of(denoiser, device=device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=batch.precision == Batch.Precision.BFLOAT16):
-        sampled = sample_arms(
-            source,
-            [guided_arm(arm, labels=batch.class_labels, device=device) for arm in arms],
-            seeds=[seed for _, seed in padded],
-            requested=[batch.requested(class_index) for class_index, _ in padded],
-            steps=batch.steps or len(source.process),
-            device=device,
-            on_step=on_step,
-        )
+    arithmetic = arithmetic_of(batch)
+    source = source_of(denoiser, device=device, arithmetic=arithmetic)
+    sampled = sample_arms(
+        source,
+        [guided_arm(arm, labels=batch.class_labels, device=device, arithmetic=arithmetic) for arm in arms],
+        seeds=[seed for _, seed in padded],
+        requested=[batch.requested(class_index) for class_index, _ in padded],
+        steps=batch.steps or len(source.process),
+        device=device,
+        on_step=on_step,
+    )
     made = {}
     for arm in arms:
         images = sampled.images[arm.name][: len(pairs)]

@@ -119,7 +119,8 @@ class ResBlock(nn.Module):
         """x: [N, C, H, W], embedding: [N, E] -> [N, C', H', W']."""
         norm, activation, conv = self.in_layers
         h = conv(self.resample(activation(norm(x))))
-        condition = self.emb_layers(embedding)[:, :, None, None]
+        # Embeddings stay in float32 where the images are in half precision.
+        condition = self.emb_layers(embedding)[:, :, None, None].to(h.dtype)
         norm, *rest = self.out_layers
         if self.scale_shift:
             scale, shift = condition.chunk(2, dim=1)

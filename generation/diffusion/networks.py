@@ -124,15 +124,20 @@ class UNet(nn.Module):
         embedding = self.time_embed(timestep_embedding(t, self.config.model_channels))
         if y is not None:
             embedding = embedding + self.label_emb(y)
-        h, skips = x_t, []
+        h, skips = x_t.to(torso_dtype(self)), []
         for stage in self.input_blocks:
             h = stage(h, embedding)
             skips.append(h)
         h = self.middle_block(h, embedding)
         for stage in self.output_blocks:
             h = stage(torch.cat([h, skips.pop()], dim=1), embedding)
-        predicted: Tensor = self.out(h)
+        predicted: Tensor = self.out(h.float())
         return predicted
+
+
+def torso_dtype(network: nn.Module) -> torch.dtype:
+    """What the blocks between a network's embedding and its head compute in; both of those are in float32."""
+    return next(network.get_submodule("middle_block").parameters()).dtype
 
 
 def time_embedder(config: BackboneConfig) -> nn.Sequential:

@@ -83,7 +83,7 @@ class Diffusion:
 
     def t(self, k: int, *, rows: int) -> Tensor:
         """The original timestep of level k for every row: int64 [rows]."""
-        return torch.full((rows,), int(self.timesteps[k]), dtype=torch.int64, device=self.device)
+        return self._timesteps[k].repeat(rows)
 
     def level(self, k: int) -> float:
         """Where level k of this chain lies in the original one: 0 = least noise, 1 = most."""
@@ -147,16 +147,25 @@ class Diffusion:
         return self._table((1 - self._previous) * np.sqrt(1 - self.betas) / (1 - self.alpha_bar))
 
     @cached_property
-    def _log_posterior_variance(self) -> Tensor:
+    def _posterior_variance(self) -> Floats:
         variance = self.betas * (1 - self._previous) / (1 - self.alpha_bar)
         # A chain of one level has no level 1 to borrow from; its beta is the only variance there is.
         variance[0] = variance[1] if len(variance) > 1 else self.betas[0]
-        return self._table(np.log(variance))
+        return variance
+
+    @cached_property
+    def _log_posterior_variance(self) -> Tensor:
+        return self._table(np.log(self._posterior_variance))
 
     @cached_property
     def largest_posterior_variance(self) -> float:
         """The greatest posterior variance of this chain's steps."""
-        return float(self._log_posterior_variance.exp().max())
+        # From the table in float64: reading the device's would wait for it.
+        return float(self._posterior_variance.max())
+
+    @cached_property
+    def _timesteps(self) -> Tensor:
+        return torch.from_numpy(self.timesteps).to(self.device)
 
     @cached_property
     def _log_beta(self) -> Tensor:

@@ -68,18 +68,19 @@ def ddpm(
     """Sample along every level of a (respaced) process: [N, C, H, W], about in [-1, 1].
 
     on_step(k, steps) is called after the k-th step, k = 1 the first; what it raises ends the sampling. The last step,
-    to level 0, adds no noise but is guided.
+    to level 0, takes no noise but is guided.
     """
     guidance, steps = guidance or Unguided(), len(process)
     x_t = noise.initial()
     for done, k in enumerate(reversed(range(steps))):
         at, log_variance = _predicted(model, process, x_t, k=k, guidance=guidance)
+        variance = log_variance.exp()
+        at = replace(at, variance=variance)
         gradient = guidance(at)
         if observe is not None:
             observe(at, gradient)
-        mean = process.posterior_mean(at.x_0, x_t, k) + log_variance.exp() * gradient
-        drawn = noise.step(done)
-        x_t = mean + (0.5 * log_variance).exp() * drawn if k else mean
+        mean = process.posterior_mean(at.x_0, x_t, k) + variance * gradient
+        x_t = mean + (0.5 * log_variance).exp() * noise.step(done) if k else mean
         if on_step is not None:
             on_step(done + 1, steps)
     return x_t
@@ -146,7 +147,6 @@ def _predicted(model: Model, process: Diffusion, x_t: Tensor, *, k: int, guidanc
         level=level,
         index=steps - 1 - k,
         steps=steps,
-        variance=log_variance.exp(),
         largest_variance=process.largest_posterior_variance,
         attached=tuple(attached),
     )
