@@ -180,16 +180,13 @@ def infer(shapes: Shapes, *, name: str, options: Options) -> Inferred:
     layout = layout_of(shapes, name=name, options=options)
     row = next((row for row in PUBLISHED if row.is_of(layout)), None)
     said = _completed(options, row)
-    size = said.image_size if layout.is_unet else layout.pooled_size
-    _check_told(layout, said, name=name)
-    if size is None or said.schedule is None:
-        raise AssertionError("_check_told lets nothing pass that is missing")
+    size, schedule = _told(layout, said, name=name)
     _check_sizes(layout, said, size, name=name)
     timesteps = _TIMESTEPS if said.timesteps is None else said.timesteps
-    check_chain(said.schedule, timesteps, name=name)
+    check_chain(schedule, timesteps, name=name)
     return Inferred(
         config=_config(layout, said, size),
-        schedule=said.schedule,
+        schedule=schedule,
         timesteps=timesteps,
         recognised=row.name if row else "",
     )
@@ -236,12 +233,16 @@ def _completed(options: Options, row: Published | None) -> Options:
     )
 
 
-def _check_told(layout: Layout, said: Options, *, name: str) -> None:
-    if missing := list(_missing(layout, said)):
+def _told(layout: Layout, said: Options, *, name: str) -> tuple[int, str]:
+    """The image size and the schedule. Raises UntoldFacts if these or other facts are missing."""
+    size = said.image_size if layout.is_unet else layout.pooled_size
+    missing = list(_missing(layout, said))
+    if missing or size is None or said.schedule is None:
         raise UntoldFacts(
             f"{name} is a {layout}, which is none of the published files known here; "
             f"say what its shapes don't show: {', '.join(missing)}."
         )
+    return size, said.schedule
 
 
 def _missing(layout: Layout, said: Options) -> Iterator[str]:
