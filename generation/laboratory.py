@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from generation.arms import InvalidArm
 from generation.checkpoints import InvalidCheckpoint, UnusableCheckpoint
+from generation.figures_at_work import do_figure
 from generation.holds import Hold, LostWork, Report, WorkImpossible, hold_work
 from generation.models import Work
 from generation.registrations import register
@@ -21,6 +22,7 @@ Doing = Callable[[Hold, Report], None]
 """Do a work and finish the hold. Raises WorkImpossible with a sentence."""
 
 KINDS: dict[str, Doing] = {
+    Work.Kind.FIGURE: do_figure,
     Work.Kind.REGISTRATION: register,
     Work.Kind.SCORING: make_scores,
 }
