@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from survey_site.api import urls as api
-from survey_site.views import arms, batches, checkpoints, home, rating, results, studies, works
+from survey_site.views import arms, batches, checkpoints, home, laboratory, rating, results, studies, works
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -38,11 +38,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("batches/<int:pk>/progress/", batches.progress, name="batch-progress"),
     path("batches/<int:pk>/cancel/", batches.cancel, name="batch-cancel"),
     path("batches/<int:pk>/retry/", batches.retry, name="batch-retry"),
+    path("batches/<int:pk>/laboratory/", laboratory.section, name="batch-laboratory"),
+    path("batches/<int:pk>/scores/new/", laboratory.score, name="scoring-create"),
+    path("batches/<int:pk>/figures/new/<slug:kind>/", laboratory.draw, name="figure-create"),
     path("images/<int:pk>.png", batches.image, name="image"),
     # --- researchers: other long work ---
     path("works/", works.index, name="works"),
     path("works/progress/", works.progress, name="works-progress"),
     path("works/new/registration/", works.register, name="registration-create"),
+    path("works/new/figure/<slug:kind>/", laboratory.draw, name="classifier-figure-create"),
     path("works/<int:pk>/", works.page, name="work"),
     path("works/<int:pk>/state/", works.state, name="work-state"),
     path("works/<int:pk>/cancel/", works.cancel, name="work-cancel"),

@@ -31,3 +31,9 @@ def percent(share: float) -> int:
 def recipe_in_words(arm: Arm) -> str:
     """Say how an arm that generates is guided."""
     return recipe_of(arm).describe()
+
+
+@register.filter
+def score(value: float) -> str:
+    """Write a score so that arms can be compared: four figures that count."""
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"

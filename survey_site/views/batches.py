@@ -30,6 +30,7 @@ from generation.models import Arm, Batch, Checkpoint, Image
 from generation.uploads import InvalidUpload, import_batch
 from survey_site.forms.batches import BatchForm, NewArmFormSet, UploadForm, read_classes
 from survey_site.researchers import researcher_of
+from survey_site.views.laboratory import laboratory_of
 
 BATCHES_A_PAGE = 25
 PAIRS_A_PAGE = 24
@@ -92,7 +93,8 @@ def upload(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a batch: how far it is, its pairs side by side, what made it."""
     batch = get_object_or_404(Batch, pk=pk)
-    return render(request, "batches/page.html", {**_live(request, batch), "section": "batches"})
+    context = {**laboratory_of(batch), **_live(request, batch), "section": "batches"}
+    return render(request, "batches/page.html", context)
 
 
 @login_required
