@@ -5,6 +5,7 @@ files. What cannot be measured is a Scored with a problem, a sentence, in place 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,8 @@ from generation.diffusion.references import Pictures
 LEAST_OF_A_CLASS = 10
 """Images: below this, the distance of a class says more of the images drawn than of the arm."""
 NEIGHBOURS = 3
+BEAT = 2.0
+"""Seconds between reports while nothing else can be told."""
 OnProgress = Callable[[int, str], None]
 """Called with the number of images looked at so far, and what is being done. What it raises ends the scoring."""
 
@@ -160,7 +163,7 @@ def score_arm(
             _without(metric, found, "There is nothing to compare with; choose a reference.") for metric in wanted
         ]
     if reference is not None:
-        scored += _distances(found, reference, metrics=wanted, per_class=per_class)
+        scored += _distances(found, reference, metrics=wanted, per_class=per_class, counter=counter)
         scored += _manifolds(found, reference, metrics=wanted, counter=counter)
     return scored
 
@@ -192,13 +195,21 @@ def _target_accuracies(found: Gathered, answers: Sequence[Bools], *, per_class: 
 
 
 def _distances(
-    found: Gathered, reference: Reference, *, metrics: Sequence[Metric], per_class: bool
+    found: Gathered, reference: Reference, *, metrics: Sequence[Metric], per_class: bool, counter: ImageCounter
 ) -> Iterator[Scored]:
     if Metric.FRECHET in metrics:
-        yield _measured(Metric.FRECHET, lambda: _distance(found, reference), n=len(found), n_reference=reference.n)
+        yield _measured(
+            Metric.FRECHET,
+            lambda: _waiting(lambda: _distance(found, reference), counter),
+            n=len(found),
+            n_reference=reference.n,
+        )
     if Metric.CONDITIONAL_FRECHET not in metrics and not (per_class and Metric.FRECHET in metrics):
         return
-    by_class = [_class_distance(found, reference, index) for index in _classes(found)]
+    by_class = []
+    for index in _classes(found):
+        counter(0, f"distance of class {index}")
+        by_class.append(_class_distance(found, reference, index))
     if per_class:
         yield from by_class
     if Metric.CONDITIONAL_FRECHET not in metrics:
@@ -213,6 +224,15 @@ def _distances(
         n=len(found),
         n_reference=reference.n,
     )
+
+
+def _waiting(measure: Callable[[], float], counter: ImageCounter) -> float:
+    """Measure in a thread, reporting meanwhile: matrices of 2048 x 2048 can take a busy CPU a minute."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(measure)
+        while not wait([future], timeout=BEAT).done:
+            counter(0, "distance")
+        return future.result()
 
 
 def _distance(found: Gathered, reference: Reference) -> float:

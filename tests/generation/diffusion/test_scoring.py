@@ -235,6 +235,26 @@ def test_progress_counts_images(tmp_path: Path) -> None:
     assert seen == [64, 80]
 
 
+def test_a_long_distance_reports_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generation.diffusion.scoring.BEAT", 0.001)
+    block = plain([0, 1] * 160)
+    reference = gather_reference(pictures(block), pixels(10), file=tmp_path / "wide")
+
+    def end(done: int, note: str) -> None:
+        if note == "distance":
+            raise InterruptedError(f"ended after {done}")
+
+    with pytest.raises(InterruptedError, match="ended after 320"):
+        score_arm(
+            [block],
+            metrics=[Metric.FRECHET],
+            extractor=pixels(10),
+            file=tmp_path / "f",
+            reference=reference,
+            on_progress=end,
+        )
+
+
 def test_a_guide_that_reads_plain_pictures_loses_them_in_noise() -> None:
     scored = score_guide(
         Brightness(),
