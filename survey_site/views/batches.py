@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -25,10 +24,11 @@ from generation.batches import (
     progress_of,
     retry_batch,
 )
+from generation.class_lists import InvalidClasses, read_classes
 from generation.images import MissingFile, read_bytes
 from generation.models import Arm, Batch, Checkpoint, Image
 from generation.uploads import InvalidUpload, import_batch
-from survey_site.forms.batches import BatchForm, NewArmFormSet, UploadForm, read_classes
+from survey_site.forms.batches import BatchForm, NewArmFormSet, UploadForm
 from survey_site.researchers import researcher_of
 from survey_site.views.laboratory import laboratory_of
 
@@ -151,8 +151,8 @@ def _created(form: BatchForm, new_arms: Sequence[dict[str, Any]], *, owner: User
             return _create_batch(form, arms, owner=owner)
     except (InvalidArm, InvalidBatch) as error:
         form.add_error(None, str(error))
-    except forms.ValidationError as error:
-        form.add_error("classes", error)
+    except InvalidClasses as error:
+        form.add_error("classes", str(error))
     return None
 
 

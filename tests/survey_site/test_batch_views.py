@@ -13,10 +13,10 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from generation.arms import create_arm, recipe_of
+from generation.class_lists import read_classes
 from generation.diffusion.recipes import PRESETS, Recipe
 from generation.models import Arm, Batch, Image
 from generation.runner import make_chunk
-from survey_site.forms.batches import read_classes
 from survey_site.templatetags.batches import time_left
 from tests.generation.factories import guided, make_arms, make_batch, make_every_chunk, stored_checkpoint
 from tests.generation.upload_files import LABELS, ROWS, folder_files, npz_of, samples, zip_of

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from generation.management.owners import named_owner
 from generation.uploads import InvalidUpload, Upload, import_batch
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 uploads += [_opened_arm(word, files=files) for word in options["arm"]]
                 batch = import_batch(
                     uploads,
-                    owner=_owner(options["owner"]),
+                    owner=named_owner(options["owner"]),
                     name=options["name"],
                     arms=[name.strip() for name in options["arms"].split(",") if name.strip()],
                     class_texts=_lines(options["classes"]),
@@ -67,12 +67,3 @@ def _opened_arm(word: str, *, files: ExitStack) -> Upload:
 
 def _lines(path: Path | None) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path else []
-
-
-def _owner(name: str | None) -> User | None:
-    if name is None:
-        return User.objects.order_by("pk").first()
-    owner = User.objects.filter(username=name).first()
-    if owner is None:
-        raise CommandError(f'There is no researcher "{name}".')
-    return owner
