@@ -128,7 +128,7 @@ def pixels_of(image: Image) -> Pixels:
     """The stored image, uint8 [H, W, 3]. Raises WorkImpossible if its file is gone."""
     try:
         with PIL.Image.open(BytesIO(read_bytes(image))) as picture:
-            return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+            return np.array(picture.convert("RGB"), dtype=np.uint8)
     except MissingFile as error:
         raise WorkImpossible(str(error)) from error
 

@@ -216,7 +216,7 @@ def _fitted(path: Path, side: int) -> Pixels:
             square = PIL.ImageOps.fit(picture.convert("RGB"), (side, side), PIL.Image.Resampling.LANCZOS)
     except (OSError, SyntaxError, ValueError) as error:
         raise WorkImpossible(f'"{path}" is not a whole picture; remove it from the folder.') from error
-    return np.asarray(square, dtype=np.uint8)
+    return np.array(square, dtype=np.uint8)
 
 
 def _side(chosen: Chosen) -> int:

@@ -37,8 +37,15 @@ def do_figure(hold: Hold, report: Report) -> None:
 
 def draw_figure(batch: Batch | None, *, kind: str, chosen: Chosen, report: Report) -> Mapping[str, bytes]:
     """Return a figure's files by suffix; json holds its numbers. chosen: as `drawings.check_figure` returned it."""
-    device = _device()
-    files, numbers = _DRAW[kind](batch, chosen, report=report, device=device)
+    device, steps = _device(), 1
+
+    def told(done: int, total: int, note: str = "") -> None:
+        nonlocal steps
+        steps = total
+        report(done, total, note)
+
+    files, numbers = _DRAW[kind](batch, chosen, report=told, device=device)
+    report(steps, steps, "drawn")
     facts: dict[str, Any] = {  # Any: what JSON can hold
         "figure": kind,
         "batch": None if batch is None else {"id": batch.pk, "name": batch.name},
