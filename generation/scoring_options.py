@@ -31,9 +31,9 @@ def check_scoring(batch: Batch, options: Options, *, inside: Path | None = None)
 
     metrics: names. arms: ids, all of the batch's if absent. reference: {"kind": "batch_arm", "batch": id, "arm": id},
     {"kind": "folder" or "npz", "path": ...} or {"kind": "sportballs", "n": ..., "seed": ...}. features: "pixels-N",
-    "judge", "inception:PATH" or "model:PATH". judge: id of a classifier of clean images. per_class: every score also by
-    class. levels, guide_images: timesteps, and how many reference images guides are tried on. inside: the folder that
-    paths are relative to and may not leave; None where the caller may read any file.
+    "judge", "checkpoint:NAME", "inception:PATH" or "model:PATH". judge: id of a classifier of clean images. per_class:
+    every score also by class. levels, guide_images: timesteps, and how many reference images guides are tried on.
+    inside: the folder that paths are relative to and may not leave; None where the caller may read any file.
     """
     for key in options:
         if key not in KEYS:
@@ -75,14 +75,16 @@ def check_reference(wanted: Options, *, inside: Path | None = None) -> Chosen:
 def check_features(name: str, *, judge: Checkpoint | None = None, inside: Path | None = None) -> str:
     """Return the name of features with a full path, if it has one; see check_scoring. Raises InvalidScoring."""
     kind, _, path = name.partition(":")
+    if kind == "checkpoint":
+        return _registered(path)
     if kind in FILES and path:
         return f"{kind}:{_path(path, inside=inside)}"
     if name == "judge" and judge is None:
         raise InvalidScoring("Features of the judge need a judge; choose one.")
     if name != "judge" and not PIXELS.fullmatch(name):
         raise InvalidScoring(
-            f'There are no features "{name}"; there are pixels-N (N pixels a side), judge, inception:FILE and '
-            "model:FOLDER."
+            f'There are no features "{name}"; there are pixels-N (N pixels a side), judge, checkpoint:NAME, '
+            "inception:FILE and model:FOLDER."
         )
     return name
 
@@ -156,6 +158,13 @@ def _other_arm(wanted: Options) -> Chosen:
     if batch.status != Batch.Status.COMPLETE:
         raise InvalidScoring(f'Batch "{batch}" is not complete; it cannot be a reference yet.')
     return {"kind": "batch_arm", "batch": batch.pk, "arm": arm.pk}
+
+
+def _registered(name: str) -> str:
+    network = Checkpoint.objects.filter(name=name, role=Checkpoint.Role.FEATURES).first()
+    if network is None:
+        raise InvalidScoring(f'No feature network is registered as "{name}"; register the file first.')
+    return f"inception:{settings.BASE_DIR / network.path}"
 
 
 def _path(wanted: object, *, inside: Path | None) -> Path:

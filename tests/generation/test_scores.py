@@ -211,6 +211,13 @@ def test_statistics_of_other_features_are_refused_in_a_sentence(batch: Batch, st
     assert "cannot be compared" in batch.scores.first().problem  # type: ignore[union-attr]
 
 
+def test_a_registered_feature_network_is_named_by_its_file(described: Batch) -> None:
+    stored_checkpoint(name="inception", role=Checkpoint.Role.FEATURES, path="/data/inception.pth")
+    options = {"metrics": ["frechet"], "reference": {"kind": "sportballs", "n": 9}, "features": "checkpoint:inception"}
+    work = create_scoring(described, options=options, owner=None, queue=False)
+    assert work.options["features"] == "inception:/data/inception.pth"
+
+
 def test_a_damaged_reference_fails_the_work_with_its_name(batch: Batch, store: Path) -> None:
     (store / "bad.npz").write_bytes(b"PK")
     work = score(batch, metrics=["frechet"], reference={"kind": "npz", "path": str(store / "bad.npz")})
@@ -254,6 +261,10 @@ def judge_of_other_classes(batch: Batch) -> dict[str, Any]:
             "not inside the reference folder",
         ),
         (lambda batch: {"metrics": ["frechet"], "reference": {"kind": "batch_arm", "batch": 0, "arm": 1}}, "from 1"),
+        (
+            lambda batch: {"metrics": ["recall"], "reference": against_plain(batch), "features": "checkpoint:x"},
+            'registered as "x"',
+        ),
         (lambda batch: {"metrics": ["recall"], "reference": against_plain(batch), "features": "x"}, "no features"),
         (
             lambda batch: {"metrics": ["guide_ece"], "reference": against_plain(batch), "levels": [1000]},

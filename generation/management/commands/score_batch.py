@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("batch", type=int, help="the batch's number, as in its page's address")
         parser.add_argument("--metrics", nargs="+", default=METRICS, choices=[metric.value for metric in Metric])
         parser.add_argument("--reference", help="folder:PATH, npz:PATH, batch:ID:ARM_ID or sportballs:N[:SEED]")
-        parser.add_argument("--features", default="pixels-8", help="pixels-N, judge, inception:FILE or model:FOLDER")
+        parser.add_argument(
+            "--features", default="pixels-8", help="pixels-N, judge, checkpoint:NAME, inception:FILE or model:FOLDER"
+        )
         parser.add_argument("--judge", help="name of a registered classifier of clean images that guides no arm")
         parser.add_argument("--per-class", action="store_true", help="every score also by class")
         parser.add_argument("--levels", nargs="+", type=int, help="timesteps at which guides are measured")

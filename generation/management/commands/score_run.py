@@ -38,7 +38,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reference", required=True, help="folder:PATH, npz:PATH, batch:ID:ARM_ID or sportballs:N[:SEED]"
         )
-        parser.add_argument("--features", default="pixels-8", help="pixels-N, inception:FILE or model:FOLDER")
+        parser.add_argument(
+            "--features", default="pixels-8", help="pixels-N, checkpoint:NAME, inception:FILE or model:FOLDER"
+        )
         parser.add_argument("--metrics", nargs="+", default=["frechet"], choices=[metric.value for metric in METRICS])
         parser.add_argument("--n", type=int, default=200, help="images a snapshot, from seeds 0 on, classes in turn")
         parser.add_argument("--steps", type=int, default=50, help="sampling steps (DDPM)")
