@@ -1,8 +1,8 @@
 """Networks whose derivatives are known in closed form, and samplers written once more in float64 numpy.
 
 Nothing here calls the code under test; `denoiser` and `logits` are torch functions for it to call. x is flattened to
-[N, D], D = 3 * 4 * 4. The denoiser's noise is tanh(A x) + OFFSETS[y], its variance channels V x; the classifier's
-logits are B x + C x^2 / 2 - t D x / 1000, so that their gradients need no autograd.
+[N, D], D = 3 * 4 * 4. The denoiser's noise is tanh(A x) + OFFSETS[y], its variance channels V x + SHIFTS[y]; the
+classifier's logits are B x + C x^2 / 2 - t D x / 1000, so that their gradients need no autograd.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,7 @@ def _matrix(seed: int, *shape: int, size: float) -> Floats:
 A = _matrix(1, PIXELS, PIXELS, size=0.1)
 OFFSETS = _matrix(2, CLASSES + 1, PIXELS, size=0.3)
 V = _matrix(3, PIXELS, PIXELS, size=0.1)
+SHIFTS = _matrix(7, CLASSES + 1, PIXELS, size=0.5)
 B = _matrix(4, CLASSES, PIXELS, size=0.4)
 C = _matrix(5, CLASSES, PIXELS, size=0.2)
 D = _matrix(6, CLASSES, PIXELS, size=0.2)
@@ -39,9 +40,9 @@ def denoiser(x_t: Tensor, t: Tensor, y: Tensor | None = None, /) -> Tensor:
     assert y is not None
     dtype = x_t.dtype
     flat = x_t.flatten(1)
-    a, v, offsets = (torch.from_numpy(table).to(dtype) for table in (A, V, OFFSETS))
+    a, v, offsets, shifts = (torch.from_numpy(table).to(dtype) for table in (A, V, OFFSETS, SHIFTS))
     eps = torch.tanh(flat @ a.T) + offsets[y]
-    return torch.cat([eps, flat @ v.T], dim=1).view(len(x_t), 6, *SHAPE[1:])
+    return torch.cat([eps, flat @ v.T + shifts[y]], dim=1).view(len(x_t), 6, *SHAPE[1:])
 
 
 def logits(x: Tensor, t: Tensor) -> Tensor:
@@ -53,7 +54,7 @@ def logits(x: Tensor, t: Tensor) -> Tensor:
 
 def noise_and_variance(x: Floats, y: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The denoiser in float64."""
-    return np.tanh(x @ A.T) + OFFSETS[y], x @ V.T
+    return np.tanh(x @ A.T) + OFFSETS[y], x @ V.T + SHIFTS[y]
 
 
 def values(x: Floats, t: float) -> Floats:

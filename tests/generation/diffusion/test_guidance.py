@@ -322,8 +322,8 @@ def test_attributes_follow_the_log_probability_of_the_wanted_side(t1: float, t2:
 
     def formula(at: At) -> Floats:
         f, df = analytic.values(at.x_t, at.level.t), analytic.slopes(at.x_t, at.level.t)
-        # d/dx [t1 l - log(1 + exp(t2 l))] for l = side * f.
-        share = t1 - t2 / (1 + np.exp(-t2 * sides * f))
+        # d/dx [t1 l - log(1 + exp(t2 l))] for l = side * f; (1 + tanh(z / 2)) / 2 is the sigmoid of any z.
+        share = t1 - t2 * (1 + np.tanh(t2 * sides * f / 2)) / 2
         return 1.5 * np.einsum("nk,nkd->nd", sides * share, df)
 
     guide = Guide(logits=columns, classes=2 * CLASSES, head=Head.SIGMOID)
