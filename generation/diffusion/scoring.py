@@ -7,7 +7,7 @@ files. What cannot be measured is a Scored with a problem, a sentence, in place 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +209,7 @@ def _distances(
     by_class = []
     for index in _classes(found):
         counter(0, f"distance of class {index}")
-        by_class.append(_class_distance(found, reference, index))
+        by_class.append(_class_distance(found, reference, index, counter=counter))
     if per_class:
         yield from by_class
     if Metric.CONDITIONAL_FRECHET not in metrics:
@@ -241,7 +241,7 @@ def _distance(found: Gathered, reference: Reference) -> float:
     return frechet_distance(Moments.of(found.features), reference.moments)
 
 
-def _class_distance(found: Gathered, reference: Reference, index: int) -> Scored:
+def _class_distance(found: Gathered, reference: Reference, index: int, *, counter: ImageCounter) -> Scored:
     rows = found.of_class(index)
     others = None if reference.gathered is None else reference.gathered.of_class(index)
 
@@ -256,7 +256,8 @@ def _class_distance(found: Gathered, reference: Reference, index: int) -> Scored
         return frechet_distance_of(rows, others)
 
     n_reference = None if others is None else len(others)
-    return _measured(Metric.FRECHET, distance, n=len(rows), n_reference=n_reference, class_index=index)
+    waiting = partial(_waiting, distance, counter)
+    return _measured(Metric.FRECHET, waiting, n=len(rows), n_reference=n_reference, class_index=index)
 
 
 def _manifolds(
