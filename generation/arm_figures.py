@@ -53,10 +53,7 @@ def draw_trajectory(batch: Batch, chosen: Chosen, *, report: Report, device: tor
         traces.update({arm.name: trace for arm in group})
         return trace
 
-    # All pairs at once: an EstimateTrace holds one run.
-    _sample(
-        batch, arms, pairs, steps=chosen["steps"], observed=trace_for, report=report, device=device, at_once=len(pairs)
-    )
+    _sample(batch, arms, pairs, steps=chosen["steps"], observed=trace_for, report=report, device=device)
     estimates = {arm.name: traces[arm.name].estimates(arm.name) for arm in arms}
     rows = []
     for column, pair in enumerate(pairs):
@@ -142,7 +139,6 @@ def _sample(
     observed: Callable[[Source, Sequence[Arm]], ObserveArm],
     report: Report,
     device: torch.device,
-    at_once: int = SEEDS_AT_ONCE,
 ) -> None:
     """Make the pairs' images again in all arms, for the sake of what is observed on the way."""
     groups: dict[Checkpoint, list[Arm]] = {}
@@ -150,6 +146,8 @@ def _sample(
         if arm.denoiser is None:
             raise WorkImpossible(f'Arm "{arm}" was made elsewhere, so its trajectory is not known; leave it out.')
         groups.setdefault(arm.denoiser, []).append(arm)
+    # No more rows than the batch itself was made with: it may have met the end of the memory.
+    at_once = min(SEEDS_AT_ONCE, max(1, (batch.forward_rows or SEEDS_AT_ONCE * len(arms)) // len(arms)))
     chunks = [pairs[start : start + at_once] for start in range(0, len(pairs), at_once)]
     parts = [(denoiser, group, chunk) for denoiser, group in groups.items() for chunk in chunks]
     seen: dict[Checkpoint, ObserveArm] = {}

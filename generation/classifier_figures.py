@@ -183,7 +183,11 @@ def _of_batch(batch: Batch, chosen: Chosen) -> list[Shown]:
 
 def _sportballs(chosen: Chosen) -> list[Shown]:
     balls = SportBalls(seed=HELD_OUT_SEED, image_size=_side(chosen))
-    items = chosen["seeds"] or _items(balls, chosen["classes"] or range(len(chosen["labels"])), chosen["count"])
+    classes = chosen["classes"] or range(len(chosen["labels"]))
+    items = [item for item in chosen["seeds"] if balls.ball(item).class_index in classes]
+    if chosen["seeds"] and not items:
+        raise WorkImpossible("None of these balls is of these classes; choose others.")
+    items = items or _items(balls, classes, chosen["count"])
     shown = []
     for item in items[: chosen["count"]]:
         label = chosen["labels"][balls.ball(item).class_index]

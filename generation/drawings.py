@@ -105,6 +105,8 @@ _CHECKS_OF_BATCHES: dict[str, Callable[[Batch, Chosen], None]] = {
 def _check_shown(batch: Batch | None, chosen: Chosen) -> None:
     classifiers = _classifiers(batch, chosen["classifiers"])
     chosen["classifiers"] = [checkpoint.pk for checkpoint in classifiers]
+    if chosen["images"] == Shows.FOLDER and chosen["seeds"]:
+        raise InvalidFigure("Seeds: the images of a folder have none; leave them out.")
     chosen["labels"] = labels = _labels(batch, chosen)
     for key in ("classes", "targets"):
         _check_classes(chosen.get(key, ()), known=range(len(labels)))
@@ -185,15 +187,18 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _check_any_pair(batch: Batch, chosen: Chosen, *, made_by: Sequence[int]) -> None:
-    if not choose_pairs(batch, classes=chosen["classes"], seeds=chosen["seeds"], count=1, made_by=made_by):
-        raise InvalidFigure(
-            f'Batch "{batch}" has no pair of these classes and seeds'
-            + (
-                " that these arms have all made; choose others, or wait for the batch."
-                if made_by
-                else "; choose others."
-            )
+    """Every seed that is named must have a pair, or there must be any."""
+    classes, seeds = chosen["classes"], chosen["seeds"]
+    most = len(seeds) * len(batch.class_table) or 1
+    found = choose_pairs(batch, classes=classes, seeds=seeds, count=most, made_by=made_by)
+    missing = sorted(set(seeds) - {seed for _, seed in found})
+    if missing or not found:
+        what = f"pair with seed {missing[0]}" if missing else "pair"
+        among = " in these classes" if classes else ""
+        wait = (
+            " that these arms have all made; choose others, or wait for the batch." if made_by else "; choose others."
         )
+        raise InvalidFigure(f'Batch "{batch}" has no {what}{among}{wait}')
 
 
 def _check_steps(arms: Sequence[Arm], steps: int) -> None:

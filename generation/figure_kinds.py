@@ -55,7 +55,7 @@ SPORTBALLS_LABELS = ("baseball", "basketball", "volleyball", "soccer ball")
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One thing to choose. least and most bound numbers; default is what an absent value stands for."""
+    """One thing to choose; least and most bound a number, most the length of a list too."""
 
     key: str
     title: str
@@ -159,6 +159,7 @@ _KINDS = (
                 help="Noise levels, 0 = least noise.",
                 takes=Takes.TIMESTEPS,
                 default=(0, 200, 400, 600, 800),
+                most=20,
             ),
         ),
         batch_needed=False,
@@ -175,6 +176,7 @@ _KINDS = (
                 title="Target classes",
                 help="Towards which classes; none chosen: the first four.",
                 takes=Takes.CLASSES,
+                most=20,
             ),
             Option(
                 key="eps",

@@ -18,7 +18,12 @@ def chosen_options(kind: str, options: Options) -> Chosen:
         if figure.option(key) is None:
             known = ", ".join(option.key for option in figure.options)
             raise InvalidFigure(f'The figure "{kind}" has no option "{key}"; it has {known}.')
-    return {option.key: _value(option, options.get(option.key)) for option in figure.options}
+    chosen = {option.key: _value(option, options.get(option.key)) for option in figure.options}
+    count = figure.option("count")
+    if count is not None and chosen["seeds"] and options.get("count") is None:
+        # Whoever names seeds wants all of them.
+        chosen["count"] = int(count.most)
+    return chosen
 
 
 def _value(option: Option, value: Any) -> Any:  # Any: what JSON can hold
@@ -36,6 +41,10 @@ def _integers(option: Option, value: object) -> list[int]:
         raise InvalidFigure(f"{option.title}: {value!r} is not a list of whole numbers from 0 on.")
     if len(set(numbers)) < len(numbers):
         raise InvalidFigure(f"{option.title}: {value!r} names one twice; name each once.")
+    if option.most and len(numbers) > option.most:
+        raise InvalidFigure(
+            f"{option.title}: {len(numbers)} are too many for one figure; name {option.most:g} at most."
+        )
     return numbers
 
 

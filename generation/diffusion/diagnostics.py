@@ -105,24 +105,29 @@ class Estimates:
 class EstimateTrace:
     """Records every arm's x_0 at `columns` evenly spaced steps, the first and the last among them; an `observe`.
 
-    decode: from the denoiser's space to images. One call of `sample_arms` only.
+    decode: from the denoiser's space to images. For one call of `sample_arms`, or several chunks of seeds.
     """
 
     def __init__(self, *, columns: int, decode: Decode = unchanged) -> None:
         self._columns, self._decode = columns, decode
-        self._seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        self._runs: dict[str, list[dict[int, tuple[Tensor, Tensor]]]] = {}
 
     def __call__(self, arm: str, step: Step, gradient: Tensor) -> None:
         """Take one step's estimate, if it is one of those to keep."""
+        runs = self._runs.setdefault(arm, [])
+        if step.index == 0:
+            runs.append({})
         if step.index in _spread(step.steps, self._columns):
-            self._seen.setdefault(arm, []).append((step.t[0], self._decode(step.x_0).float().cpu()))
+            runs[-1][step.index] = step.t[0], self._decode(step.x_0).float().cpu()
 
     def estimates(self, arm: str) -> Estimates:
-        """What was recorded of an arm. Raises NothingRecorded."""
-        if arm not in self._seen:
-            raise NothingRecorded(f'No trajectory of arm "{arm}" was recorded.')
-        timesteps, images = zip(*self._seen[arm], strict=True)
-        return Estimates(timesteps=torch.stack(timesteps).cpu().numpy(), images=torch.stack(images))
+        """What was recorded of an arm, images in the order of their chunks. Raises NothingRecorded."""
+        runs = self._runs.get(arm, [])
+        if not runs or any(run.keys() != runs[0].keys() for run in runs):
+            raise NothingRecorded(f'No whole trajectory of arm "{arm}" was recorded.')
+        timesteps = torch.stack([t for t, _ in runs[0].values()])
+        images = torch.cat([torch.stack([x_0 for _, x_0 in run.values()]) for run in runs], dim=1)
+        return Estimates(timesteps=timesteps.cpu().numpy(), images=images)
 
 
 def input_gradients(guide: Guide, x_t: Tensor, *, t: Tensor, wanted: Tensor) -> Tensor:

@@ -90,6 +90,14 @@ def test_pairs_show_every_arm_in_the_chosen_order_with_the_stored_files(batch: B
     assert [file["name"] for file in work.files] == ["pairs.png", "pairs.json"]
 
 
+def test_naming_seeds_asks_for_all_of_them(batch: Batch) -> None:
+    chosen = check_figure(batch, kind="trajectory", options={"seeds": [0, 3, 5]})
+    assert chosen["count"] == 8
+    assert check_figure(batch, kind="trajectory", options={"seeds": [0, 3], "count": 1})["count"] == 1
+    numbers = numbers_of(drawn(batch, "trajectory", seeds=[0, 3, 5], columns=2, steps=2))
+    assert numbers["pairs"] == [[0, 0], [0, 3], [2, 5]]
+
+
 def test_trajectories_end_at_the_batchs_own_last_level(batch: Batch) -> None:
     numbers = numbers_of(drawn(batch, "trajectory", classes=[2], columns=2))
     assert numbers["timesteps"] == {"guided": [999, 0], "plain": [999, 0]}
@@ -211,7 +219,11 @@ def test_a_sweep_of_one_scale_or_of_no_scores_is_refused() -> None:
         ("pairs", {"arms": "plain"}, "is not a list of whole numbers"),
         ("pairs", {"classes": [1]}, "there is no class 1 here; choose from 0, 2"),
         ("pairs", {"classes": [0, 0]}, "names one twice"),
-        ("pairs", {"seeds": [77]}, "has no pair of these classes and seeds"),
+        ("pairs", {"seeds": [0, 77]}, "has no pair with seed 77 that these arms have all made"),
+        ("pairs", {"seeds": [0], "classes": [2]}, "has no pair with seed 0 in these classes"),
+        ("stability", {"seeds": [77]}, "has no pair with seed 77; choose others"),
+        ("gradients", {"timesteps": list(range(21))}, "21 are too many for one figure; name 20 at most"),
+        ("gradients", {"images": "folder", "folder": ".", "seeds": [1]}, "images of a folder have none"),
         ("trajectory", {"steps": 1001}, "not a number from 1 to 1000"),
         ("trajectory", {"columns": 1}, "not a number from 2 to 20"),
         ("gradients", {"timesteps": [1000]}, "1000 is too many; choose from 0 to 999"),

@@ -161,6 +161,10 @@ def test_estimates_are_those_of_evenly_spaced_steps_with_both_ends() -> None:
     estimates = trace.estimates("narrow")
     assert estimates.timesteps.tolist() == [999, 333, 0]
     assert torch.equal(estimates.images, torch.stack([seen[0], seen[2], seen[3]]))
+    chunked = EstimateTrace(columns=3)
+    for seed in (8, 9):
+        sample(chunked, seeds=[seed])
+    torch.testing.assert_close(chunked.estimates("narrow").images, estimates.images, atol=1e-4, rtol=1e-4)
     with pytest.raises(NothingRecorded, match='arm "other"'):
         trace.estimates("other")
 
