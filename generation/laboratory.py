@@ -9,7 +9,9 @@ from generation.figures_at_work import do_figure
 from generation.holds import Hold, LostWork, Report, WorkImpossible, hold_work
 from generation.models import Work
 from generation.registrations import register
+from generation.reproductions import do_reproduction
 from generation.scores import make_scores
+from generation.trainings import train_network
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,9 @@ Doing = Callable[[Hold, Report], None]
 KINDS: dict[str, Doing] = {
     Work.Kind.FIGURE: do_figure,
     Work.Kind.REGISTRATION: register,
+    Work.Kind.REPRODUCTION: do_reproduction,
     Work.Kind.SCORING: make_scores,
+    Work.Kind.TRAINING: train_network,
 }
 
 
