@@ -1,6 +1,7 @@
 """Making one chunk: claim, load, sample, save. Imports torch, so only workers import this module."""
 
 import logging
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from django.conf import settings
 from django.db import transaction
+from torch.utils import deterministic
 
 from generation.arms_at_work import arithmetic_of, guided_arm, source_of
 from generation.checkpoints import UnusableCheckpoint
@@ -147,6 +149,8 @@ def _note_failure(claim: Claim, error: Exception) -> None:
     if _is_out_of_memory(error):
         log.warning("Out of memory in chunk %s.", chunk)
         start_again_at_half(claim)
+        # What the allocator keeps was cut for the larger rows.
+        torch.cuda.empty_cache()
     elif chunk.attempts < ERRORS_ALLOWED:
         log.exception("Chunk %s failed; it will be tried again.", chunk)
         claim.give_back()
@@ -161,8 +165,10 @@ def _note_failure(claim: Claim, error: Exception) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # torch's CPU allocator has no exception of its own.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    # torch's CPU allocator and CUDA's libraries have no exception of their own.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")
+    )
 
 
 def _denoiser_of(arm: Arm) -> Checkpoint:
@@ -177,7 +183,15 @@ def _device() -> torch.device:
     # Full float32 and fixed algorithms: the same rows give the same bytes.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # The gradient of fused attention adds in any order unless told otherwise, and so may cuBLAS. A network off the
+    # shelf may have a layer that knows no other way: it warns, and the batch is made.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # All that is read here has been written before; filling memory to show the contrary would only cost.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property, put in at import
+    return torch.device("cuda")
 
 
 def _describe(device: torch.device) -> str:

@@ -1,22 +1,27 @@
 """The house's promises about generated images, on small real networks."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from django.db.models import F
 from django.utils import timezone
 from PIL import Image as Pillow
 from pytest_django import Settings
+from torch import Tensor, nn
 
 from generation import chunks
 from generation.arms import create_arm
 from generation.batches import cancel_batch, retry_batch
-from generation.checkpoints import register_checkpoint
+from generation.checkpoints import load, register_checkpoint
+from generation.diffusion.acceleration import ready_denoiser
 from generation.images import read_bytes
-from generation.models import Batch, Chunk, Image
+from generation.models import Batch, Checkpoint, Chunk, Image
 from generation.runner import make_chunk
 from tests.generation.factories import (
     SIDE,
@@ -236,6 +241,52 @@ def test_out_of_memory_starts_the_whole_batch_again_at_half_the_rows(tmp_path: P
     make_every_chunk(batch, make_chunk)
     batch.refresh_from_db()
     assert (batch.status, batch.chunks.count()) == ("complete", 4)
+
+
+@pytest.mark.parametrize("reads", ["x_t", "x_0"])
+def test_a_batch_that_needs_too_much_memory_is_made_at_the_rows_that_fit(tmp_path: Path, reads: str) -> None:
+    plain, usual = make_arms(tmp_path)
+    assert usual.denoiser is not None
+    arm = create_arm(
+        owner=None,
+        name="arm",
+        denoiser=usual.denoiser,
+        classifier=usual.classifier,
+        recipe=guided(2.0, reads=reads),
+    )
+    wanted = {"class_indices": [0, 1], "seeds_per_class": 4}
+    fitting = make_batch([plain, arm], **wanted, pairs_per_chunk=2)
+    make_every_chunk(fitting, make_chunk)
+    # The same denoiser on a small device, with memory for two rows with a graph, and for four without.
+    with memory_for(usual.denoiser, rows=4, rows_with_graph=2):
+        batch = make_batch([plain, arm], **wanted, pairs_per_chunk=8)
+        problems = []
+        while batch.status not in ("complete", "failed"):
+            make_every_chunk(batch, make_chunk)
+            batch.refresh_from_db()
+            problems.append(batch.problem)
+    assert problems[0] == "Out of memory: started again with 8 images at once."
+    assert (batch.status, batch.forward_rows) == ("complete", 4)
+    assert batch.problem == "Out of memory: started again with 4 images at once."
+    assert bytes_of(batch) == bytes_of(fitting)
+
+
+@contextmanager
+def memory_for(denoiser: Checkpoint, *, rows: int, rows_with_graph: int) -> Iterator[None]:
+    """Let a registered network run out of memory above so many rows, as a device would in the middle of a forward."""
+    _, network = load(denoiser, device=torch.device("cpu"))
+
+    def allocates(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if len(inputs[0]) > (rows_with_graph if torch.is_grad_enabled() else rows):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    hook = network.get_submodule("middle_block").register_forward_pre_hook(allocates)
+    ready_denoiser.cache_clear()
+    try:
+        yield
+    finally:
+        hook.remove()
+        ready_denoiser.cache_clear()
 
 
 def test_out_of_memory_with_one_pair_stops_the_batch(tmp_path: Path) -> None:
