@@ -113,9 +113,9 @@ def blocks_of(batch: Batch, arm: Arm) -> Iterator[Block]:
         yield _block(part)
 
 
-def judge_of(checkpoint: Checkpoint, *, device: torch.device) -> Judge:
-    """Return a registered classifier as a judge. Raises UnusableCheckpoint."""
-    classifier = classifier_of(checkpoint, labels=checkpoint.class_labels, device=device)
+def judge_of(checkpoint: Checkpoint, *, labels: Sequence[str], device: torch.device) -> Judge:
+    """Return a registered classifier as a judge. labels: classes for one that reads texts. See classifier_of."""
+    classifier = classifier_of(checkpoint, labels=labels, device=device)
     size = None if checkpoint.facts.get("resizes") else checkpoint.image_size
     return Judge(name=checkpoint.name, sha256=checkpoint.sha256, classifier=classifier, image_size=size, device=device)
 
@@ -129,7 +129,7 @@ class _Bench:
         self.metrics = [Metric(name) for name in chosen["metrics"]]
         self.arms = list(batch.arms.filter(pk__in=chosen["arms"]).select_related("classifier", "denoiser"))
         self.judge_row = Checkpoint.objects.filter(pk=chosen["judge"]).first() if chosen["judge"] else None
-        self.judge = judge_of(self.judge_row, device=self.device) if self.judge_row else None
+        self.judge = judge_of(self.judge_row, labels=labels_of(batch), device=self.device) if self.judge_row else None
         self.extractor = extractor_of(chosen["features"], judge=self.judge, device=self.device)
         first = batch.images.exclude(name="").first()
         self.image_size = first.width if first is not None and first.width == first.height else None
@@ -176,7 +176,7 @@ class _Bench:
         pictures = _first(self._pictures(), self.chosen["guide_images"])
         source = source_of(arm.denoiser, device=self.device)
         scored = score_guide(
-            classifier_of(arm.classifier, labels=self.batch.class_labels, device=self.device),
+            classifier_of(arm.classifier, labels=labels_of(self.batch), device=self.device),
             pictures,
             process=source.process.to(self.device),
             metrics=self.metrics,

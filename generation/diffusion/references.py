@@ -40,8 +40,11 @@ class Pictures:
 
 
 def sportballs(n: int, *, seed: int = BALLS_SEED, image_size: int = 64) -> Pictures:
-    """Balls drawn for the occasion: items 0 to n - 1 of a seed."""
-    balls = SportBalls(seed=seed, image_size=image_size)
+    """Balls drawn for the occasion: items 0 to n - 1 of a seed. Raises InvalidReference for a size too small."""
+    try:
+        balls = SportBalls(seed=seed, image_size=image_size)
+    except ValueError as error:
+        raise InvalidReference(f"{error} Choose another reference.") from error
 
     def blocks() -> Iterator[Block]:
         for start in range(0, n, ROWS):

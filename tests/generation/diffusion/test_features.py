@@ -195,3 +195,8 @@ def test_sportballs_are_items_of_their_seed() -> None:
     balls = SportBalls(seed=9)
     np.testing.assert_array_equal(images[4], balls.image(4))
     assert classes.tolist() == [balls.ball(i).class_index for i in range(5)]
+
+
+def test_canvases_too_small_for_a_ball_are_refused() -> None:
+    with pytest.raises(InvalidReference, match="don't fit on 8 px"):
+        sportballs(5, image_size=8)
