@@ -36,7 +36,8 @@ class Stages:
             kept: Numbers = json.loads(path.read_text(encoding="utf-8"))
             if kept["settings"] == _plain(settings):
                 return dict(kept["result"])
-        result = measure()
+        # As it will be read next time: a tuple comes back from a file as a list.
+        result: Numbers = _plain(measure())
         _write(path, json.dumps({"settings": settings, "result": result}, indent=1, sort_keys=True).encode())
         return result
 

@@ -70,8 +70,13 @@ def networks() -> Networks:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> GradcheckResult:
-    return gradcheck(networks(), plan=TINY, folder=tmp_path_factory.mktemp("gradcheck"), report=silent)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gradcheck")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> GradcheckResult:
+    return gradcheck(networks(), plan=TINY, folder=folder, report=silent)
 
 
 def test_every_condition_is_measured_on_the_same_seeds(result: GradcheckResult) -> None:
@@ -98,18 +103,18 @@ def test_an_experiment_that_was_stopped_goes_on_to_the_same_numbers(result: Grad
     assert again.facts() == result.facts()
 
 
-def test_a_finished_experiment_makes_no_image_twice(result: GradcheckResult, tmp_path: Path) -> None:
-    gradcheck(networks(), plan=TINY, folder=tmp_path, report=silent)
-
+def test_a_finished_experiment_makes_no_image_twice(result: GradcheckResult, folder: Path) -> None:
     def never(done: int, total: int, note: str = "") -> None:
         raise AssertionError(note)
 
-    assert gradcheck(networks(), plan=TINY, folder=tmp_path, report=never).facts() == result.facts()
+    assert gradcheck(networks(), plan=TINY, folder=folder, report=never).facts() == result.facts()
 
 
-def test_a_spent_budget_ends_the_images_and_the_plan_says_how_many_there_are(tmp_path: Path) -> None:
-    short = gradcheck(networks(), plan=TINY, folder=tmp_path, report=silent, is_spent=lambda: True)
-    assert short.plan.n == 2
+def test_a_spent_budget_ends_the_images_and_the_plan_says_how_many_there_are(
+    result: GradcheckResult, folder: Path
+) -> None:
+    short = gradcheck(networks(), plan=TINY, folder=folder, report=silent, is_spent=lambda: True)
+    assert (short.plan.n, result.plan.n) == (2, 4)
     assert {arm.n for arm in short.arms} == {2}
 
 
