@@ -109,7 +109,7 @@ def draw_sweep(batch: Batch, chosen: Chosen, *, report: Report, device: torch.de
         for point in sweep.unguided
     ]
     files = {
-        form.value: sweep_plot(swept, metric=sweep.metric, measured=sweep.measured, unguided=unguided, form=form)
+        form.value: sweep_plot(swept, metric=chosen["title"], measured=sweep.measured, unguided=unguided, form=form)
         for form in Form
     }
     numbers = {

@@ -14,6 +14,7 @@ from generation.figure_options import Chosen, Options, chosen_options
 from generation.labelled_folders import InvalidFolder, labels_of
 from generation.models import Arm, Batch, Checkpoint, Work
 from generation.pairs import choose_pairs
+from generation.scorings import LOWER_IS_BETTER, TITLES
 from generation.sweeps import NothingToSweep, sweep_of
 from generation.sweeps import metrics_of as metrics_of
 from generation.works import create_work
@@ -70,6 +71,9 @@ def _check_sweep(batch: Batch, chosen: Chosen) -> None:
     for key in chosen["batches"]:
         if key not in known:
             raise InvalidFigure(f"Further batches: there is no batch {key}.")
+    # In words, and whether more is better: what the axis of the plot says.
+    title = {str(metric): words for metric, words in TITLES.items()}.get(chosen["metric"], chosen["metric"])
+    chosen["title"] = f"{title} (lower is better)" if chosen["metric"] in LOWER_IS_BETTER else title
     try:
         sweep_of(
             batch,
@@ -189,8 +193,10 @@ def _listed(numbers: Sequence[int]) -> str:
 def _check_any_pair(batch: Batch, chosen: Chosen, *, made_by: Sequence[int]) -> None:
     """Every seed that is named must have a pair, or there must be any."""
     classes, seeds = chosen["classes"], chosen["seeds"]
-    most = len(seeds) * len(batch.class_table) or 1
+    most = chosen["count"] + 1 if seeds else 1
     found = choose_pairs(batch, classes=classes, seeds=seeds, count=most, made_by=made_by)
+    if seeds and len(found) > chosen["count"]:
+        raise InvalidFigure(f"Seeds: these are more than {chosen['count']} pairs, too many for one figure; name fewer.")
     missing = sorted(set(seeds) - {seed for _, seed in found})
     if missing or not found:
         what = f"pair with seed {missing[0]}" if missing else "pair"

@@ -88,7 +88,7 @@ _CLASSES = Option(key="classes", title="Classes", help="Only these classes; none
 _SEEDS = Option(
     key="seeds",
     title="Seeds",
-    help="Only these (of SportBalls: which balls); none given: the first ones.",
+    help="All of these (of SportBalls: these balls); none given: the first ones.",
     takes=Takes.SEEDS,
 )
 _STEPS = Option(
@@ -131,7 +131,7 @@ def _count(title: str, default: int, most: int) -> Option:
     return Option(
         key="count",
         title=title,
-        help=f"How many, from 1 to {most}.",
+        help=f"How many, from 1 to {most}, where no seeds are named.",
         takes=Takes.COUNT,
         default=default,
         least=1,

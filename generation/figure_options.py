@@ -20,8 +20,8 @@ def chosen_options(kind: str, options: Options) -> Chosen:
             raise InvalidFigure(f'The figure "{kind}" has no option "{key}"; it has {known}.')
     chosen = {option.key: _value(option, options.get(option.key)) for option in figure.options}
     count = figure.option("count")
-    if count is not None and chosen["seeds"] and options.get("count") is None:
-        # Whoever names seeds wants all of them.
+    if count is not None and chosen["seeds"]:
+        # Whoever names seeds wants all of them; a form sends a count in any case.
         chosen["count"] = int(count.most)
     return chosen
 

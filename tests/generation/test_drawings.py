@@ -91,11 +91,15 @@ def test_pairs_show_every_arm_in_the_chosen_order_with_the_stored_files(batch: B
 
 
 def test_naming_seeds_asks_for_all_of_them(batch: Batch) -> None:
-    chosen = check_figure(batch, kind="trajectory", options={"seeds": [0, 3, 5]})
-    assert chosen["count"] == 8
-    assert check_figure(batch, kind="trajectory", options={"seeds": [0, 3], "count": 1})["count"] == 1
-    numbers = numbers_of(drawn(batch, "trajectory", seeds=[0, 3, 5], columns=2, steps=2))
+    # A form sends its count in any case.
+    numbers = numbers_of(drawn(batch, "trajectory", seeds=[0, 3, 5], count=1, columns=2, steps=2))
     assert numbers["pairs"] == [[0, 0], [0, 3], [2, 5]]
+
+
+def test_more_seeds_than_a_figure_can_show_are_refused(tmp_path: Path) -> None:
+    batch = make_batch(make_arms(tmp_path), seeds_per_class=9, shared_seeds=True)
+    with pytest.raises(InvalidFigure, match="more than 8 pairs, too many for one figure"):
+        check_figure(batch, kind="trajectory", options={"seeds": [0, 1, 2, 3, 4]})
 
 
 def test_trajectories_end_at_the_batchs_own_last_level(batch: Batch) -> None:
@@ -197,6 +201,19 @@ def test_scores_of_one_class_or_level_and_without_a_value_are_no_part_of_a_sweep
     Score.objects.create(batch=batch, arm=arm, metric="accuracy", problem="Too few images.", n=1)
     points = numbers_of(drawn(batch, "sweep", metric="accuracy"))["series"][0]["points"]
     assert points[0]["value"] == pytest.approx(0.2)
+
+
+def test_a_sweep_names_its_score_in_words_and_which_way_is_better() -> None:
+    batch = a_scored_batch()
+    Score.objects.filter(batch=batch).update(metric="frechet", features="judge")
+    assert (
+        check_figure(batch, kind="sweep", options={"metric": "frechet"})["title"]
+        == "Frechet distance (lower is better)"
+    )
+    work = drawn(batch, "sweep", metric="frechet")
+    svg = read_file(work, "sweep.svg")[0].decode()
+    assert "Frechet distance (lower is better)" in svg
+    assert "features: judge" in svg
 
 
 def test_a_sweep_of_one_scale_or_of_no_scores_is_refused() -> None:
