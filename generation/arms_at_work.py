@@ -10,6 +10,7 @@ from generation.diffusion.acceleration import ready_denoiser, ready_guide
 from generation.diffusion.arithmetic import Arithmetic, CompileMode, Precision
 from generation.diffusion.classifiers import Classifier
 from generation.diffusion.guides import NothingToSmooth
+from generation.diffusion.offshelf import ClipGuide
 from generation.diffusion.process import Diffusion
 from generation.diffusion.seed_matched import GuidedArm, Source
 from generation.diffusion.spaces import Space
@@ -58,4 +59,6 @@ def classifier_of(checkpoint: Checkpoint, *, labels: Sequence[str], device: torc
     _, network = load(checkpoint, device=device)
     if not isinstance(network, Classifier):
         raise UnusableCheckpoint(f'Checkpoint "{checkpoint}" is no classifier.')
+    if isinstance(network, ClipGuide) and not checkpoint.class_labels:
+        return network.with_labels(labels)
     return network

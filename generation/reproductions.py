@@ -138,6 +138,7 @@ def _ablation(options: ReproductionOptions, *, folder: Path, report: Report) -> 
         result,
         {guide.name: guide.threat for guide in guides if guide.threat is not None},
         setting=setting.name,
+        class_labels=setting.class_labels,
         trained=f"classifiers trained for {steps} steps",
         left_out=left_out,
         command=options.command(),

@@ -18,8 +18,10 @@ from generation.diffusion.datasets import SportBalls
 from generation.diffusion.diagnostics import GradientTrace, Stability
 from generation.diffusion.experiments.budgets import rounds
 from generation.diffusion.experiments.measures import (
+    Difference,
     Measured,
     features_of,
+    frechet_difference,
     measured,
     share_interval,
     sportballs_references,
@@ -108,13 +110,15 @@ CONDITIONS = (
 class GradcheckResult:
     """What came out. noised_accuracy: by guide and level t, the share named right and its 95 % interval.
 
-    stability: of every guided arm's gradients.
+    stability: of every guided arm's gradients. mended: the distance of the clean-trained guide with x0-prediction
+    and ADAM minus that of the noise-trained guide.
     """
 
     plan: GradcheckPlan
     noised_accuracy: Mapping[str, Sequence[Numbers]]
     arms: Sequence[Measured]
     stability: Mapping[str, Stability]
+    mended: Difference
     images: Mapping[str, Pixels]
 
     def facts(self) -> Numbers:
@@ -123,6 +127,7 @@ class GradcheckResult:
             "plan": asdict(self.plan),
             "noised_accuracy": dict(self.noised_accuracy),
             "arms": [arm.facts() for arm in self.arms],
+            "mended": asdict(self.mended),
             "mean_cosine": {name: found.mean_cosine for name, found in self.stability.items()},
         }
 
@@ -152,6 +157,9 @@ def gradcheck(
         noised_accuracy=noised,
         arms=measured(images, wanted, judge=networks.judge, reference=reference),
         stability=stability,
+        mended=frechet_difference(
+            images["clean, x0 and ADAM"], images["noise-trained"], judge=networks.judge, reference=reference
+        ),
         images=images,
     )
 

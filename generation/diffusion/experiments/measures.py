@@ -75,6 +75,20 @@ def measured(
     return results
 
 
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How much farther one arm's images are from the reference than another's, with its 95 % interval over seeds."""
+
+    value: float
+    interval: Interval
+
+
+def frechet_difference(a: Pixels, b: Pixels, *, judge: CleanClassifier, reference: Moments) -> Difference:
+    """The distance of images a minus that of seed-matched images b: negative where a is closer to the reference."""
+    value, interval = _difference(features_of(a, judge=judge), features_of(b, judge=judge), reference=reference)
+    return Difference(value=value, interval=interval)
+
+
 def share_interval(right: int, n: int) -> Interval:
     """The 95 % Wilson interval of a share."""
     interval = binomtest(right, n).proportion_ci(method="wilson")

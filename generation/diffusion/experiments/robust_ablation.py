@@ -12,7 +12,14 @@ from pathlib import Path
 from generation.diffusion.attacks import Attack, Norm
 from generation.diffusion.classifiers import CleanClassifier, EncoderClassifier
 from generation.diffusion.experiments.budgets import rounds
-from generation.diffusion.experiments.measures import Measured, features_of, measured, share_interval
+from generation.diffusion.experiments.measures import (
+    Difference,
+    Measured,
+    features_of,
+    frechet_difference,
+    measured,
+    share_interval,
+)
 from generation.diffusion.experiments.sampled_sets import SetPlan, sampled_set
 from generation.diffusion.experiments.stages import Numbers, Pixels, Report, Stages
 from generation.diffusion.guides import guide_of
@@ -83,7 +90,7 @@ class Setting:
     name: str
     source: Source
     judge: CleanClassifier
-    classes: int
+    class_labels: Sequence[str]
     references: Callable[[int], Pixels]
     accuracies: Callable[..., dict[int, float]]
     """(classifier, levels=, count=, attack=) -> share named right by level, on held-out items."""
@@ -101,13 +108,17 @@ class Guide:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationResult:
-    """What came out: accuracies by guide, and images judged, told the class (as in the paper) and not told it."""
+    """What came out: accuracies by guide, and images judged, told the class (as in the paper) and not told it.
+
+    robust_against_vanilla: by scale, the Frechet distance of the paper's choice minus that of the vanilla guide.
+    """
 
     plan: AblationPlan
     accuracies: Mapping[str, Numbers]
     threats: Sequence[Measured]
     scales: Sequence[Measured]
     untold: Sequence[Measured]
+    robust_against_vanilla: Mapping[str, Difference]
     images: Mapping[str, Pixels]
 
     def facts(self) -> Numbers:
@@ -115,6 +126,7 @@ class AblationResult:
         return {
             "plan": asdict(self.plan),
             "accuracies": dict(self.accuracies),
+            "robust_against_vanilla": {scale: asdict(found) for scale, found in self.robust_against_vanilla.items()},
             **{name: [one.facts() for one in getattr(self, name)] for name in ("threats", "scales", "untold")},
         }
 
@@ -143,7 +155,7 @@ def robust_ablation(
         for name, arms in (("told", told), ("untold", untold)):
             images = _set_plan(setting, plan, guides, arms, name=name)
             sets[name] = sampled_set(setting.source, arms, plan=images, stages=stages, report=report)
-    wanted = [i % setting.classes for i in range(plan.n)]
+    wanted = [i % len(setting.class_labels) for i in range(plan.n)]
 
     def judged(images: Mapping[str, Pixels]) -> list[Measured]:
         return measured(images, wanted, judge=setting.judge, reference=reference)
@@ -156,8 +168,20 @@ def robust_ablation(
         threats=judged({name: sets["told"][name] for name in threats}),
         scales=judged({name: sets["told"][name] for name in scales}),
         untold=judged(sets["untold"]),
+        robust_against_vanilla=_against_vanilla(sets["told"], judge=setting.judge, reference=reference),
         images=sets["untold"],
     )
+
+
+def _against_vanilla(
+    images: Mapping[str, Pixels], *, judge: CleanClassifier, reference: Moments
+) -> dict[str, Difference]:
+    pairs = {f"{scale:g}": (_at(PAPERS_CHOICE.name, scale), _at(VANILLA, scale)) for scale in SCALES}
+    return {
+        scale: frechet_difference(images[robust], images[vanilla], judge=judge, reference=reference)
+        for scale, (robust, vanilla) in pairs.items()
+        if robust in images and vanilla in images
+    }
 
 
 def _told(guides: Sequence[Guide]) -> list[GuidedArm]:
@@ -193,7 +217,7 @@ def _set_plan(
     return SetPlan(
         name=name,
         count=plan.n,
-        classes=setting.classes,
+        classes=len(setting.class_labels),
         steps=plan.steps,
         chunk=plan.chunk,
         bf16=plan.bf16,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from generation.diffusion.attacks import Norm
 from generation.diffusion.cards import CardTable, percent
-from generation.diffusion.experiments.claims import Claim, Verdict, below_zero, larger
+from generation.diffusion.experiments.claims import Claim, below_zero, larger
 from generation.diffusion.experiments.measures import Measured
-from generation.diffusion.experiments.pages import Page, claims_table, interval_text, measured_rows
+from generation.diffusion.experiments.pages import Page, claims_table, interval_text, labelled_sheet, measured_rows
 from generation.diffusion.experiments.robust_ablation import (
     ABLATED_SCALE,
     ATTACKED_LEVELS,
@@ -16,7 +16,6 @@ from generation.diffusion.experiments.robust_ablation import (
     AblationResult,
     Threat,
 )
-from generation.diffusion.figures import contact_sheet, png_bytes
 from generation.diffusion.plots import Form, Swept, sweep_plot
 
 # Kawar et al. (2023), table 4: FID on CIFAR-10 at s = 0.25 after 200k steps of training; and table 5.
@@ -49,6 +48,7 @@ def ablation_page(
     threats: Mapping[str, Threat],
     *,
     setting: str,
+    class_labels: Sequence[str],
     trained: str,
     left_out: Sequence[str],
     command: str,
@@ -81,9 +81,10 @@ def ablation_page(
             measured_rows(result.untold),
         ),
     )
-    sheet = contact_sheet([pixels[:12] for pixels in result.images.values()], zoom=1)
-    rows = ", ".join(result.images)
-    page.add_picture("robust-ablation-images.png", png_bytes(sheet), f"The same, as images. Rows from the top: {rows}.")
+    sheet = labelled_sheet(result.images, class_labels=class_labels)
+    page.add_picture(
+        "robust-ablation-images.png", sheet, "The same as images: the wanted class, and what each arm made."
+    )
     return page
 
 
@@ -130,16 +131,17 @@ def _robust_beats_vanilla(result: AblationResult) -> list[Claim]:
     arms = {arm.arm: arm for arm in result.scales}
     claims = []
     for scale in SCALES:
-        vanilla, robust = (arms.get(f"{name}, s = {scale:g}") for name in (VANILLA, PAPERS_CHOICE.name))
-        if vanilla is None or robust is None:
+        found = result.robust_against_vanilla.get(f"{scale:g}")
+        if found is None:
             continue
-        theirs, ours = vanilla.frechet_difference_interval, robust.frechet_difference_interval
+        vanilla, robust = (arms[f"{name}, s = {scale:g}"] for name in (VANILLA, PAPERS_CHOICE.name))
         claims.append(
             Claim(
                 statement=f"The robust classifier guides closer to the data than the vanilla one at s = {scale:g}",
                 theirs=f"{TABLE_5[PAPERS_CHOICE.name][scale]} against {TABLE_5[VANILLA][scale]}",
-                ours=f"{robust.frechet:.2f} against {vanilla.frechet:.2f}",
-                verdict=larger(theirs, ours) if theirs and ours else Verdict.UNDECIDED,
+                ours=f"{robust.frechet:.3f} against {vanilla.frechet:.3f}, difference {found.value:+.3f} "
+                f"({found.interval[0]:+.3f} to {found.interval[1]:+.3f})",
+                verdict=below_zero(found.interval),
             )
         )
     return claims

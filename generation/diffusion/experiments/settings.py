@@ -54,7 +54,7 @@ def sportballs_setting(weights: Path) -> Setting:
         name="SportBalls at 64 px, drawn by this project",
         source=sportballs_source(load_denoiser(weights / "sportballs-denoiser.safetensors")),
         judge=shipped_judge(weights),
-        classes=len(CLASS_LABELS),
+        class_labels=CLASS_LABELS,
         references=sportballs_references,
         accuracies=_sportballs_accuracies,
     )
@@ -81,7 +81,7 @@ def photographs_setting(photographs: Photographs, *, folder: Path, report: Repor
         name=data.description,
         source=_source(path),
         judge=judging,
-        classes=len(data.class_labels),
+        class_labels=data.class_labels,
         references=partial(_references, data),
         accuracies=partial(_accuracies, data),
     )

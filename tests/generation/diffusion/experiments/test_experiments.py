@@ -227,6 +227,7 @@ def test_the_ablation_measures_every_guide_and_its_page_both_tables(tmp_path: Pa
         result,
         {PAPERS_CHOICE.name: PAPERS_CHOICE},
         setting="SportBalls",
+        class_labels=("a", "b", "c", "d"),
         trained="trained for 2 steps",
         left_out=["l2-1-7-steps"],
         command="python manage.py reproduce robust-ablation",
