@@ -59,7 +59,7 @@ def draw_trajectory(batch: Batch, chosen: Chosen, *, report: Report, device: tor
     for column, pair in enumerate(pairs):
         for i, arm in enumerate(arms):
             pictures = [Cell(to_uint8(images[column : column + 1])[0].numpy()) for images in estimates[arm.name].images]
-            name = arm.name if len(pairs) == 1 else f"{arm.name}: {batch.label_of(pair[0])}, {pair[1]}"
+            name = arm.name if len(pairs) == 1 else f"{arm.name}\n{batch.label_of(pair[0])}, seed {pair[1]}"
             rows.append(Row(label=name, cells=pictures, starts_block=i == 0))
     # Arms of another sampler pass other levels; then there is no one head for a column.
     levels = {arm.name: estimates[arm.name].timesteps.tolist() for arm in arms}

@@ -100,7 +100,7 @@ class _Layout:
 
     def __init__(self, rows: Sequence[Row], *, heads: Sequence[Sequence[str]], cell: tuple[int, int]) -> None:
         self.rows, self.heads, self.cell = rows, heads, cell
-        self.labels = [textwrap.wrap(printable(row.label), LABEL_LETTERS, max_lines=LABEL_LINES) for row in rows]
+        self.labels = [_label_lines(row.label) for row in rows]
         widest = max((_width(line) for lines in self.labels for line in lines), default=0)
         self.left = MARGIN + (widest + 2 * GAP if widest else 0)
         self.top = MARGIN + LINE * max((len(head) for head in heads), default=0)
@@ -155,6 +155,11 @@ def _enlarged(pixels: Pixels) -> Pillow.Image:
     zoom = max(1, CELL // max(height, width))
     picture = Pillow.fromarray(np.ascontiguousarray(pixels))
     return picture.resize((width * zoom, height * zoom), Pillow.Resampling.NEAREST)
+
+
+def _label_lines(label: str) -> list[str]:
+    paragraphs = printable(label).split("\n")
+    return [line for each in paragraphs for line in textwrap.wrap(each, LABEL_LETTERS)][:LABEL_LINES]
 
 
 def _fitted(text: str, width: int) -> list[str]:
