@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from survey_site.api import urls as api
-from survey_site.views import arms, batches, checkpoints, home, laboratory, rating, results, studies, works
+from survey_site.views import arms, batches, checkpoints, commissions, home, laboratory, rating, results, studies, works
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -47,6 +47,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("works/progress/", works.progress, name="works-progress"),
     path("works/new/registration/", works.register, name="registration-create"),
     path("works/new/figure/<slug:kind>/", laboratory.draw, name="classifier-figure-create"),
+    path("works/new/training/<slug:role>/", commissions.train, name="training-create"),
+    path("works/new/reproduction/", commissions.reproduce, name="reproduction-create"),
     path("works/<int:pk>/", works.page, name="work"),
     path("works/<int:pk>/state/", works.state, name="work-state"),
     path("works/<int:pk>/cancel/", works.cancel, name="work-cancel"),

@@ -11,13 +11,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from generation.commissions import create_reproduction, create_training
+from generation.diffusion.experiments.budgets import InvalidBudget
 from generation.drawings import create_figure
 from generation.figure_kinds import InvalidFigure, Takes
 from generation.intake import InvalidRegistration, create_registration
 from generation.models import Batch, Work
+from generation.reproduction_options import InvalidReproduction
 from generation.scorings import InvalidScoring, create_scoring, reference_folder
+from generation.training_options import InvalidTraining
 from generation.works import MissingResult, NothingToRepeat, WorkFinished, cancel_work, read_file, repeat_work
 from survey_site.api.research import Refusal, endpoint, paged
+from survey_site.forms.trainings import ForbiddenPlace, placed, reproduction_options
 from survey_site.researchers import researcher_of
 
 Options = dict[str, Any]  # Any: what JSON can hold
@@ -111,12 +116,9 @@ def _new_work(request: Request) -> Work:
     asked = NewWorkSerializer(data=request.data)
     asked.is_valid(raise_exception=True)
     data = asked.validated_data
-    create = _CREATES.get(data["kind"])
-    if create is None:
-        raise Refusal(f'Works of kind "{data["kind"]}" cannot be asked for here; there are {", ".join(_CREATES)}.')
     try:
-        return create(data, researcher_of(request._request))
-    except (InvalidFigure, InvalidRegistration, InvalidScoring) as error:
+        return _CREATES[data["kind"]](data, researcher_of(request._request))
+    except _REFUSALS as error:
         raise Refusal(str(error)) from error
 
 
@@ -138,8 +140,31 @@ def _registration(data: Options, owner: User) -> Work:
     return create_registration(owner=owner, path=str(options.get("path", "")), name=str(options.get("name", "")))
 
 
+def _training(data: Options, owner: User) -> Work:
+    options = data["options"]
+    plan = options.get("plan", {})
+    if not isinstance(plan, dict):
+        raise Refusal("The plan of a training is an object of settings.")
+    return create_training(owner=owner, role=str(options.get("role", "")), changes=placed(plan))
+
+
+def _reproduction(data: Options, owner: User) -> Work:
+    return create_reproduction(owner=owner, options=reproduction_options(data["options"]))
+
+
+_REFUSALS = (
+    ForbiddenPlace,
+    InvalidBudget,
+    InvalidFigure,
+    InvalidRegistration,
+    InvalidReproduction,
+    InvalidScoring,
+    InvalidTraining,
+)
 _CREATES: Mapping[str, Callable[[Options, User], Work]] = {
     Work.Kind.SCORING: _scoring,
     Work.Kind.FIGURE: _figure,
     Work.Kind.REGISTRATION: _registration,
+    Work.Kind.TRAINING: _training,
+    Work.Kind.REPRODUCTION: _reproduction,
 }

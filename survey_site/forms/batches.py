@@ -61,7 +61,7 @@ class BatchForm(forms.Form):
 
 
 def _methods() -> list[Any]:  # Any: Django takes choices and groups of them
-    return [("", "Plain: guided where there is a classifier"), *method_choices()]
+    return [("", "Plain guidance"), *method_choices()]
 
 
 class NewArmForm(forms.Form):

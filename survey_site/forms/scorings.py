@@ -38,6 +38,7 @@ class ScoringForm(forms.Form):
 
     metrics = forms.MultipleChoiceField(
         choices=[(metric.value, title) for metric, title in TITLES.items()],
+        initial=[Metric.FRECHET.value, Metric.PRECISION.value, Metric.RECALL.value],
         widget=forms.CheckboxSelectMultiple,
         label="Measure",
     )

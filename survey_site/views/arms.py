@@ -42,11 +42,11 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what an arm is: its checkpoints, every setting of its recipe, and what was made with it."""
     arm = _generating(pk)
     recipe = recipe_of(arm)
-    default = initial_of(Recipe())
+    changed = recipe.settings()
     context = {
         "arm": arm,
         "recipe": recipe,
-        "settings": [(name, value, value != default[name]) for name, value in recipe_file(arm)["recipe"].items()],
+        "settings": [(name, value, name in changed) for name, value in recipe_file(arm)["recipe"].items()],
         "batches": arm.batches.all()[:10],
         "section": "arms",
     }

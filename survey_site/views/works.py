@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from generation.figure_kinds import FIGURES, FigureKind
 from generation.intake import InvalidRegistration, create_registration
 from generation.models import Work
 from generation.works import MissingResult, NothingToRepeat, WorkFinished, cancel_work, read_file, repeat_work
@@ -26,7 +27,7 @@ FILE_HEADERS = {
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """List all works, the newest first."""
-    return render(request, "works/index.html", {**_listed(request), "section": "works"})
+    return render(request, "works/index.html", {**_listed(request), "kinds": _kinds(), "section": "works"})
 
 
 @login_required
@@ -118,8 +119,14 @@ def _work(pk: int) -> Work:
 
 def _listed(request: HttpRequest) -> dict[str, object]:
     works = Work.objects.select_related("batch", "owner")
+    if (batch := request.GET.get("batch", "")).isdigit():
+        works = works.filter(batch=int(batch))
     page = Paginator(works, WORKS_A_PAGE).get_page(request.GET.get("page"))
     return {"page": page, "works": list(page), "n_unfinished": sum(work.is_unfinished for work in page)}
+
+
+def _kinds() -> list[FigureKind]:
+    return [kind for kind in FIGURES.values() if not kind.batch_needed]
 
 
 def _back(request: HttpRequest, work: Work) -> HttpResponse:

@@ -275,6 +275,13 @@ def test_a_work_is_cancelled_and_repeated_once(researcher: Client) -> None:
         ({"kind": "figure", "figure": "portrait"}, 'There is no figure "portrait"'),
         ({"kind": "figure", "figure": "gradients", "options": {"folder": "/"}}, "by the command only"),
         ({"kind": "registration", "options": {"path": "../secret_key"}}, "is not inside the checkpoint folder"),
+        ({"kind": "training", "options": {"role": "poet"}}, 'There is no training of a "poet"'),
+        ({"kind": "training", "options": {"role": "classifier", "plan": {"steps": 0}}}, "must be more than 0"),
+        ({"kind": "training", "options": {"role": "classifier", "plan": {"data": "/etc"}}}, "in the reference folder"),
+        ({"kind": "reproduction", "options": {}}, "Choose which experiment"),
+        ({"kind": "reproduction", "options": {"which": "gradcheck", "budget": "soon"}}, "is no length of time"),
+        ({"kind": "reproduction", "options": {"which": "gradcheck", "n": "many"}}, "are numbers"),
+        ({"kind": "reproduction", "options": {"which": "gradcheck", "minutes": 3}}, 'no option "minutes"'),
         ({"kind": "registration", "options": {"path": "gone.pt"}}, 'There is no "gone.pt"'),
     ],
 )
