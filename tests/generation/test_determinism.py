@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from pytest_django import Settings
 
 from generation.arms import create_arm
+from generation.batches import InvalidBatch
 from generation.checkpoints import register_checkpoint
 from generation.diffusion.recipes import Guidance, Reads, Recipe, Sampler, Stabiliser
 from generation.images import read_bytes
@@ -172,3 +173,8 @@ def test_a_compile_mode_on_a_worker_without_a_gpu_stops_the_batch_with_a_sentenc
         'Compile mode "reduce-overhead" needs a CUDA device, and this worker computes on its CPU; make the batch '
         "without a compile mode, or start a worker that has a GPU."
     )
+
+
+def test_an_unknown_compile_mode_is_refused_when_the_batch_is_made(arms: list[Arm]) -> None:
+    with pytest.raises(InvalidBatch, match=r'compile mode is "fast"; choose default or reduce-overhead, or leave it'):
+        a_batch(arms, compile_mode="fast")
