@@ -86,7 +86,8 @@ def test_a_clip_takes_the_denoisers_labels_as_texts(tmp_path: Path, clip: Path) 
 
 def test_a_latent_denoiser_decodes_its_images_and_refuses_a_classifier_of_latents(tmp_path: Path) -> None:
     denoiser = register_checkpoint(write_dit(tmp_path / "dit"), name="dit")
-    network = CleanClassifier(CleanConfig(image_size=denoiser.image_size, out_channels=len(denoiser.class_labels)))
+    config = CleanConfig(image_size=denoiser.image_size, out_channels=len(denoiser.class_labels), widths=(4,))
+    network = CleanClassifier(config)
     path = tmp_path / "things.safetensors"
     save_checkpoint(path, network, training=Training(class_labels=tuple(denoiser.class_labels), noise_trained=False))
     classifier = register_checkpoint(path)
