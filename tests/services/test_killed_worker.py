@@ -49,7 +49,7 @@ class Site:
     def run(self, code: str) -> None:
         start = "import django; django.setup(); from django.conf import settings\n"
         env = {**self.env, "DJANGO_SETTINGS_MODULE": "survey_site.settings"}
-        subprocess.run([sys.executable, "-c", start + code], env=env, cwd=ROOT, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", start + code], env=env, cwd=ROOT, check=True, timeout=120)
 
     def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.folder / "twinseed.sqlite3", timeout=20)) as connection:
