@@ -193,4 +193,8 @@ def _guides(
 
 def _made() -> dict[str, str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
-    return {"device": f"{device}, {torch.get_num_threads()} threads", "torch": torch.__version__}
+    return {
+        "sampled on": f"{device}, {torch.get_num_threads()} threads",
+        "precision of sampling": "bfloat16 multiplications, float32 steps",
+        "torch": torch.__version__,
+    }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from generation.diffusion.cards import CardTable, percent
 from generation.diffusion.experiments.claims import Claim
 from generation.diffusion.experiments.measures import Measured, Pixels
-from generation.diffusion.figures import Row, picture_grid, png_bytes
+from generation.diffusion.figures import Cell, Row, picture_grid, png_bytes
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def claims_table(claims: Sequence[Claim]) -> CardTable:
     return CardTable("Verdicts follow from the 95 % intervals alone", head, [claim.row() for claim in claims])
 
 
-def labelled_sheet(images: Mapping[str, Pixels], *, class_labels: Sequence[str], columns: int = 10) -> bytes:
+def labelled_sheet(images: Mapping[str, Pixels], *, class_labels: Sequence[str], columns: int = 8) -> bytes:
     """The first images of every arm as a PNG: a row an arm, a column a seed, image i asked to be of class i mod C."""
     heads = [f"{class_labels[i % len(class_labels)]}\nseed {i}" for i in range(columns)]
-    rows = [Row(label=arm, cells=list(pixels[:columns])) for arm, pixels in images.items()]
+    rows = [Row(label=arm, cells=[Cell(image) for image in pixels[:columns]]) for arm, pixels in images.items()]
     return png_bytes(picture_grid(rows, heads=heads[: len(rows[0].cells)]))
 
 
