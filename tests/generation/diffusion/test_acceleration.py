@@ -18,7 +18,7 @@ from generation.diffusion.seed_matched import GuidedArm, Source, sample_arms, sp
 WEIGHTS = Path(__file__).resolve().parents[3] / "generation" / "weights"
 RECIPE = Recipe(guidance=Guidance.CLASSIFIER, scale=1.0)
 THROUGH_DENOISER = Recipe(guidance=Guidance.CLASSIFIER, scale=1.0, reads=Reads.X_0, guided_until=0.1)
-STEPS = 2
+STEPS = 6
 
 
 @pytest.fixture(scope="module")
