@@ -109,9 +109,11 @@ def _reference(text: str, *, balls: int | None) -> dict[str, Any] | None:  # Any
 
 def _feature_files() -> list[Any]:  # Any: as above
     here = reference_folder()
+    names = Checkpoint.objects.filter(role=Checkpoint.Role.FEATURES).values_list("name", flat=True)
+    registered = [(f"checkpoint:{name}", f"{name}, registered") for name in names]
     files = [(f"inception:{name}", f"Inception weights {name}") for name in _inside(here, endings=WEIGHTS)]
     models = [(f"model:{name}", f"Image model {name}") for name in _inside(here, folders=True, mark="config.json")]
-    return files + models
+    return registered + files + models
 
 
 def _inside(folder: Path, *, endings: tuple[str, ...] = (), folders: bool = False, mark: str = "") -> list[str]:

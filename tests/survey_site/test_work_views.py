@@ -173,6 +173,16 @@ def test_scores_are_asked_for_by_a_form(researcher: Client) -> None:
     assert work.options["features"] == "pixels-16"
 
 
+def test_a_registered_feature_network_is_offered_and_used(researcher: Client, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"weights")
+    stored_checkpoint(name="fid-inception", role="features", path=str(weights))
+    batch = make_uploaded()
+    sent = {"metrics": ["frechet"], "features": "checkpoint:fid-inception", "reference": "sportballs"}
+    assert researcher.post(f"/batches/{batch.pk}/scores/new/", sent).status_code == 302
+    assert Work.objects.get().options["features"] == f"inception:{weights}"
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
