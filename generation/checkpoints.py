@@ -23,7 +23,6 @@ from generation.diffusion.checkpoints import (
 from generation.diffusion.inception import SIDE, UnusableInception, is_published, load_inception
 from generation.models import Arm, Checkpoint
 
-
 LONGEST_NAME, LONGEST_PATH = 100, 500
 
 

@@ -9,6 +9,7 @@ and Dhariwal (2021), section 3.
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -60,6 +61,20 @@ class Attack:
     eps: float = 0.5
     step: float = 0.083
     steps: int = 7
+
+    @classmethod
+    def parse(cls, text: str) -> "Attack":
+        """Read NORM:EPS:STEPS:STEP, such as l2:0.5:7:0.083 or linf:8/255:7:0.01. Raises ValueError with a sentence."""
+        try:
+            norm, eps, steps, step = text.split(":")
+            attack = cls(norm=Norm(norm), eps=float(Fraction(eps)), steps=int(steps), step=float(Fraction(step)))
+        except (ValueError, ZeroDivisionError) as error:
+            raise ValueError(
+                f"{text} is not NORM:EPS:STEPS:STEP with the norm l2 or linf, as l2:0.5:7:0.083."
+            ) from error
+        if min(attack.eps, attack.steps, attack.step) <= 0:
+            raise ValueError(f"{text} attacks nothing: eps, steps and step must be more than 0.")
+        return attack
 
     def facts(self) -> dict[str, str | float | int]:
         """The attack as a checkpoint records it."""

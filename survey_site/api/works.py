@@ -137,7 +137,16 @@ def _figure(data: Options, owner: User) -> Work:
 
 def _registration(data: Options, owner: User) -> Work:
     options = data["options"]
-    return create_registration(owner=owner, path=str(options.get("path", "")), name=str(options.get("name", "")))
+    said = options.get("said") or {}
+    if not isinstance(said, dict):
+        raise InvalidRegistration('"said" must be an object, such as {"image_size": 64}.')
+    return create_registration(
+        owner=owner,
+        path=str(options.get("path", "")),
+        name=str(options.get("name", "")),
+        said=said,
+        role=str(options.get("role", "")),
+    )
 
 
 def _training(data: Options, owner: User) -> Work:

@@ -104,7 +104,9 @@ def register(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            work = create_registration(owner=researcher_of(request), path=data["path"], name=data["name"])
+            work = create_registration(
+                owner=researcher_of(request), path=data["path"], name=data["name"], said=form.said(), role=data["role"]
+            )
         except InvalidRegistration as error:
             form.add_error(None, str(error))
         else:

@@ -1,7 +1,6 @@
 """`manage.py register_checkpoint PATH...`: make weights known to the site."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from generation.checkpoints import InvalidCheckpoint, register_checkpoint
 from generation.diffusion.checkpoints import Options
+from generation.diffusion.plans import Attack
 from generation.models import Checkpoint
 
 
@@ -128,15 +128,6 @@ def _lines(file: str) -> tuple[str, ...]:
 
 def _attack(text: str) -> dict[str, str | float | int]:
     try:
-        norm, eps, steps, step = text.split(":")
-        attack: dict[str, str | float | int] = {
-            "norm": norm,
-            "eps": float(Fraction(eps)),
-            "steps": int(steps),
-            "step": float(Fraction(step)),
-        }
-    except (ValueError, ZeroDivisionError) as error:
-        raise ArgumentTypeError(f"{text} is not NORM:EPS:STEPS:STEP, as l2:0.5:7:0.083.") from error
-    if norm not in ("l2", "linf"):
-        raise ArgumentTypeError(f"the norm is l2 or linf, not {norm}.")
-    return attack
+        return Attack.parse(text).facts()
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
