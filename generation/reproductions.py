@@ -139,7 +139,7 @@ def _ablation(options: ReproductionOptions, *, folder: Path, report: Report) -> 
         {guide.name: guide.threat for guide in guides if guide.threat is not None},
         setting=setting.name,
         class_labels=setting.class_labels,
-        trained=f"classifiers trained for {steps} steps",
+        trained=_training_in_words(options.data, photographs, steps=steps),
         left_out=left_out,
         command=options.command(),
         made=_made(),
@@ -189,6 +189,14 @@ def _guides(
             raise WorkImpossible(f"{path.name} is no classifier of noised images; remove it and run again.")
         guides.append(Guide(name=name, classifier=classifier, sha256=inspect_checkpoint(path).sha256, threat=threat))
     return guides, left_out
+
+
+def _training_in_words(data: str, photographs: Photographs | None, *, steps: int) -> str:
+    plan = guide_plan(data, attack=None, name=VANILLA, steps=steps, photographs=photographs)
+    return (
+        f"with classifiers trained from scratch for {steps} steps of {plan.batch_size} images "
+        f"({plan.optimiser}, learning rate {plan.learning_rate:g} falling to {1 - steps / plan.anneal_steps:.0%} of it)"
+    )
 
 
 def _made() -> dict[str, str]:

@@ -145,7 +145,10 @@ def gradcheck(
     is_spent: asked after every chunk of images of all arms; the result's plan says how many there are in the end.
     """
     stages = Stages(folder)
-    noised = {name: _noised(networks, name, plan=plan, stages=stages) for name in (CLEAN, NOISED)}
+    noised = {}
+    for done, name in enumerate((CLEAN, NOISED)):
+        report(done, 2, f"accuracies, {name}")
+        noised[name] = _noised(networks, name, plan=plan, stages=stages)
     stability = _stability(networks, plan=plan, stages=stages, report=report)
     for n in rounds(plan.n, chunk=plan.chunk, is_spent=is_spent):
         plan = replace(plan, n=n)
@@ -155,7 +158,7 @@ def gradcheck(
     return GradcheckResult(
         plan=plan,
         noised_accuracy=noised,
-        arms=measured(images, wanted, judge=networks.judge, reference=reference),
+        arms=measured(images, wanted, judge=networks.judge, reference=reference, report=report),
         stability=stability,
         mended=frechet_difference(
             images["clean, x0 and ADAM"], images["noise-trained"], judge=networks.judge, reference=reference

@@ -17,10 +17,10 @@ from torch import Tensor
 from generation.diffusion.classifiers import CleanClassifier
 from generation.diffusion.datasets import SportBalls
 from generation.diffusion.evaluation import seen_classes
+from generation.diffusion.experiments.stages import Pixels, Report
 from generation.diffusion.metrics import Moments, frechet_distance
 from generation.diffusion.plans import HELD_OUT_SEED
 
-Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 RESAMPLES = 200
@@ -51,13 +51,19 @@ class Measured:
 
 
 def measured(
-    images: Mapping[str, Pixels], wanted: Sequence[int], *, judge: CleanClassifier, reference: Moments
+    images: Mapping[str, Pixels],
+    wanted: Sequence[int],
+    *,
+    judge: CleanClassifier,
+    reference: Moments,
+    report: Report,
 ) -> list[Measured]:
     """Measure every arm's images, uint8 [N, H, W, 3]; wanted: the class that image i was asked to be of."""
     features = {arm: features_of(pixels, judge=judge) for arm, pixels in images.items()}
     first = next(iter(features.values()))
     results = []
-    for arm, pixels in images.items():
+    for done, (arm, pixels) in enumerate(images.items()):
+        report(done, len(images), f"judging, {arm}")
         right = int((seen_classes(judge, shown(pixels)) == torch.tensor(wanted)).sum())
         distance = frechet_distance(Moments.of(features[arm]), reference)
         difference, interval = _difference(features[arm], first, reference=reference)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from generation.diffusion.cards import CardTable, percent
 from generation.diffusion.experiments.claims import Claim
-from generation.diffusion.experiments.measures import Measured, Pixels
+from generation.diffusion.experiments.measures import Measured
+from generation.diffusion.experiments.stages import Pixels
 from generation.diffusion.figures import Cell, Row, picture_grid, png_bytes
 
 

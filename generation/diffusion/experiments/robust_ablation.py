@@ -149,6 +149,10 @@ def robust_ablation(
     told = _told(guides)
     untold = [_arm("unguided", None, scale=0, told=False)]
     untold += [_arm(guide.name, guide, scale=plan.null_scale, told=False) for guide in guides]
+    accuracies = {}
+    for done, guide in enumerate(guides):
+        report(done, len(guides), f"accuracies, {guide.name}")
+        accuracies[guide.name] = _accuracies(setting, guide, plan=plan, stages=stages)
     sets: dict[str, dict[str, Pixels]] = {}
     for n in rounds(plan.n, chunk=plan.chunk, is_spent=is_spent):
         plan = replace(plan, n=n)
@@ -158,13 +162,13 @@ def robust_ablation(
     wanted = [i % len(setting.class_labels) for i in range(plan.n)]
 
     def judged(images: Mapping[str, Pixels]) -> list[Measured]:
-        return measured(images, wanted, judge=setting.judge, reference=reference)
+        return measured(images, wanted, judge=setting.judge, reference=reference, report=report)
 
     threats = ["unguided", *(_at(guide.name, ABLATED_SCALE) for guide in guides)]
     scales = ["unguided", *(_at(guide.name, scale) for guide in _swept(guides) for scale in SCALES)]
     return AblationResult(
         plan=plan,
-        accuracies={guide.name: _accuracies(setting, guide, plan=plan, stages=stages) for guide in guides},
+        accuracies=accuracies,
         threats=judged({name: sets["told"][name] for name in threats}),
         scales=judged({name: sets["told"][name] for name in scales}),
         untold=judged(sets["untold"]),

@@ -38,8 +38,8 @@ NOT_THE_SAME = (
     "Theirs and ours are not the same quantity. The paper trains on CIFAR-10 photographs for 200,000 steps and reports "
     "the FID of 10,000 images; here it is {setting}, {trained}, and the Frechet distance on the judge's features of "
     "{n} images in {steps} sampling steps. The paper's differences (7.60 against 7.65) are of a size that {n} images "
-    "cannot show, so the verdicts below follow from intervals over seeds, and most of them are open. What this report "
-    "does show is that the whole pipeline runs: each threat model trained, attacked, used as a guide and scored."
+    "cannot show: where a verdict is undecided, that is all it says. What this report does show is that the whole "
+    "pipeline runs: each threat model trained, attacked, used as a guide and scored."
 )
 
 

@@ -105,7 +105,7 @@ def test_an_experiment_that_was_stopped_goes_on_to_the_same_numbers(result: Grad
 
 def test_a_finished_experiment_makes_no_image_twice(result: GradcheckResult, folder: Path) -> None:
     def never(done: int, total: int, note: str = "") -> None:
-        raise AssertionError(note)
+        assert note.startswith(("accuracies", "judging")), note
 
     assert gradcheck(networks(), plan=TINY, folder=folder, report=never).facts() == result.facts()
 
@@ -131,7 +131,7 @@ def test_the_page_puts_the_papers_numbers_beside_ours_and_says_what_differs(resu
 def test_real_pictures_are_close_to_real_pictures_and_noise_is_far() -> None:
     images = {"real": sportballs_references(300)[100:180], "noise": np.zeros((80, 64, 64, 3), dtype=np.uint8)}
     reference = Moments.of(features_of(sportballs_references(100), judge=judge()))
-    real, noise = measured(images, [0] * 80, judge=judge(), reference=reference)
+    real, noise = measured(images, [0] * 80, judge=judge(), reference=reference, report=silent)
     assert real.frechet < noise.frechet
     assert noise.frechet_difference_interval is not None
     assert noise.frechet_difference_interval[0] > 0
