@@ -147,6 +147,29 @@ def frechet_distance_of(a: Features, b: Features) -> float:
     return max(0.0, float(shift @ shift + (off_a**2).sum() + (off_b**2).sum() - 2 * overlap))
 
 
+class FrechetTarget:
+    """A set that many small ones are measured against: the root of its covariance is taken once."""
+
+    def __init__(self, moments: Moments) -> None:
+        self._mean = moments.mean
+        self._root, self._trace = _root(moments.covariance), float(np.trace(moments.covariance))
+
+    def distance(self, features: Features) -> float:
+        """frechet_distance of features [N, D] to the set.
+
+        With centred rows A, S = A' A / (N - 1), and the singular values of S^(1/2) R are those of A R over the root of
+        N - 1, where R is the set's root: no decomposition of a [D, D] matrix. Raises as frechet_distance.
+        """
+        rows = _checked(features, len(self._mean))
+        if len(rows) < 2:
+            raise InvalidFeatures(f"A covariance needs at least 2 images, and there are {len(rows)}; add images.")
+        mean = rows.mean(axis=0)
+        off = (rows - mean) / np.sqrt(len(rows) - 1)
+        overlap = np.linalg.svd(off @ self._root, compute_uv=False).sum()
+        shift = mean - self._mean
+        return max(0.0, float(shift @ shift + (off**2).sum() + self._trace - 2 * overlap))
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrecisionRecall:
     """precision: share of fake images within the real set's manifold. recall: share of real ones within the fake's."""

@@ -238,7 +238,7 @@ def test_a_refused_file_is_one_sentence_and_nothing_stored(tmp_path: Path, write
     ("arguments", "sentence"),
     [
         (("--adversarial=l2:0.5",), "l2:0.5 is not NORM:EPS:STEPS:STEP"),
-        (("--adversarial=l1:0.5:7:0.1",), "the norm is l2 or linf, not l1"),
+        (("--adversarial=l1:0.5:7:0.1",), "with the norm l2 or linf"),
         (("--labels=nowhere.txt",), "nowhere.txt can't be read as text"),
         (("--role=denoiser",), "classifier_cifar.pt is a classifier, not a denoiser"),
         (("--schedule=steep",), '"steep" is no schedule'),

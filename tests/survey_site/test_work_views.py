@@ -261,7 +261,7 @@ def test_weights_of_the_checkpoint_folder_are_offered_and_registered(
     assert (refused.status_code, Work.objects.exists()) == (400, False)
     work_page = researcher.post("/works/new/registration/", {"path": path.name}, follow=True).content.decode()
     assert "Queued. A worker looks at it" in work_page
-    assert Work.objects.get().options == {"path": path.name, "name": path.stem}
+    assert Work.objects.get().options == {"path": path.name, "name": path.stem, "said": {}, "role": ""}
 
 
 def test_a_training_is_asked_for_by_a_form(researcher: Client) -> None:

@@ -29,7 +29,7 @@ from generation.diffusion.experiments.measures import (
 from generation.diffusion.experiments.sampled_sets import SetPlan, sampled_set
 from generation.diffusion.experiments.stages import Numbers, Pixels, Report, Stages
 from generation.diffusion.guides import guide_of
-from generation.diffusion.metrics import Moments
+from generation.diffusion.metrics import FrechetTarget, Moments
 from generation.diffusion.plans import HELD_OUT_SEED
 from generation.diffusion.process import Diffusion
 from generation.diffusion.recipes import Guidance, Reads, Recipe, Stabiliser, Variance
@@ -153,7 +153,7 @@ def gradcheck(
     for n in rounds(plan.n, chunk=plan.chunk, is_spent=is_spent):
         plan = replace(plan, n=n)
         images = _images(networks, plan=plan, stages=stages, report=report)
-    reference = Moments.of(features_of(sportballs_references(plan.references), judge=networks.judge))
+    reference = FrechetTarget(Moments.of(features_of(sportballs_references(plan.references), judge=networks.judge)))
     wanted = [i % 4 for i in range(plan.n)]
     return GradcheckResult(
         plan=plan,

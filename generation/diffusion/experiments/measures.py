@@ -18,12 +18,12 @@ from generation.diffusion.classifiers import CleanClassifier
 from generation.diffusion.datasets import SportBalls
 from generation.diffusion.evaluation import seen_classes
 from generation.diffusion.experiments.stages import Pixels, Report
-from generation.diffusion.metrics import Moments, frechet_distance
+from generation.diffusion.metrics import FrechetTarget
 from generation.diffusion.plans import HELD_OUT_SEED
 
 Features = npt.NDArray[np.float64]
 Interval = tuple[float, float]
-RESAMPLES = 200
+RESAMPLES = 500
 # References are not the items that classifiers are tried on.
 FIRST_REFERENCE = 10_000
 ROWS = 64
@@ -55,7 +55,7 @@ def measured(
     wanted: Sequence[int],
     *,
     judge: CleanClassifier,
-    reference: Moments,
+    reference: FrechetTarget,
     report: Report,
 ) -> list[Measured]:
     """Measure every arm's images, uint8 [N, H, W, 3]; wanted: the class that image i was asked to be of."""
@@ -65,7 +65,7 @@ def measured(
     for done, (arm, pixels) in enumerate(images.items()):
         report(done, len(images), f"judging, {arm}")
         right = int((seen_classes(judge, shown(pixels)) == torch.tensor(wanted)).sum())
-        distance = frechet_distance(Moments.of(features[arm]), reference)
+        distance = reference.distance(features[arm])
         difference, interval = _difference(features[arm], first, reference=reference)
         results.append(
             Measured(
@@ -89,7 +89,7 @@ class Difference:
     interval: Interval
 
 
-def frechet_difference(a: Pixels, b: Pixels, *, judge: CleanClassifier, reference: Moments) -> Difference:
+def frechet_difference(a: Pixels, b: Pixels, *, judge: CleanClassifier, reference: FrechetTarget) -> Difference:
     """The distance of images a minus that of seed-matched images b: negative where a is closer to the reference."""
     value, interval = _difference(features_of(a, judge=judge), features_of(b, judge=judge), reference=reference)
     return Difference(value=value, interval=interval)
@@ -119,13 +119,12 @@ def shown(pixels: Pixels) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
 
 
-def _difference(features: Features, first: Features, *, reference: Moments) -> tuple[float, Interval]:
+def _difference(features: Features, first: Features, *, reference: FrechetTarget) -> tuple[float, Interval]:
     """How much farther than the first arm, and the interval when the seeds are drawn anew, the same for both."""
     rng = np.random.default_rng(0)
 
     def at(rows: npt.NDArray[np.int64]) -> float:
-        ours, theirs = Moments.of(features[rows]), Moments.of(first[rows])
-        return frechet_distance(ours, reference) - frechet_distance(theirs, reference)
+        return reference.distance(features[rows]) - reference.distance(first[rows])
 
     n = len(features)
     drawn = [at(rng.integers(n, size=n)) for _ in range(RESAMPLES)]

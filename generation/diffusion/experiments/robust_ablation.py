@@ -23,7 +23,7 @@ from generation.diffusion.experiments.measures import (
 from generation.diffusion.experiments.sampled_sets import SetPlan, sampled_set
 from generation.diffusion.experiments.stages import Numbers, Pixels, Report, Stages
 from generation.diffusion.guides import guide_of
-from generation.diffusion.metrics import Moments
+from generation.diffusion.metrics import FrechetTarget, Moments
 from generation.diffusion.recipes import Guidance, Recipe
 from generation.diffusion.seed_matched import GuidedArm, Source
 
@@ -145,7 +145,7 @@ def robust_ablation(
     is_spent: asked after every chunk of images of all arms; the result's plan says how many there are in the end.
     """
     stages = Stages(folder)
-    reference = Moments.of(features_of(setting.references(plan.references), judge=setting.judge))
+    reference = FrechetTarget(Moments.of(features_of(setting.references(plan.references), judge=setting.judge)))
     told = _told(guides)
     untold = [_arm("unguided", None, scale=0, told=False)]
     untold += [_arm(guide.name, guide, scale=plan.null_scale, told=False) for guide in guides]
@@ -178,7 +178,7 @@ def robust_ablation(
 
 
 def _against_vanilla(
-    images: Mapping[str, Pixels], *, judge: CleanClassifier, reference: Moments
+    images: Mapping[str, Pixels], *, judge: CleanClassifier, reference: FrechetTarget
 ) -> dict[str, Difference]:
     pairs = {f"{scale:g}": (_at(PAPERS_CHOICE.name, scale), _at(VANILLA, scale)) for scale in SCALES}
     return {

@@ -12,6 +12,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from generation.diffusion.metrics import (
+    FrechetTarget,
     InvalidFeatures,
     Moments,
     accuracy,
@@ -77,6 +78,7 @@ def test_the_distance_of_small_sets_is_that_of_their_moments(rng: np.random.Gene
     a, b = rng.standard_normal((n, 40)), rng.standard_normal((m, 40)) * 2 + 0.5
     expected = frechet_distance(Moments.of(a), Moments.of(b))
     assert frechet_distance_of(a, b) == pytest.approx(expected, rel=1e-9)
+    assert FrechetTarget(Moments.of(b)).distance(a) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_constant_set_is_at_the_distance_of_its_point(rng: np.random.Generator) -> None:

@@ -37,7 +37,7 @@ from generation.diffusion.experiments.robust_ablation_report import TABLE_4, abl
 from generation.diffusion.experiments.settings import guide_plan, sportballs_setting
 from generation.diffusion.experiments.stages import Stages
 from generation.diffusion.experiments.trained import trained_classifier
-from generation.diffusion.metrics import Moments
+from generation.diffusion.metrics import FrechetTarget, Moments
 from generation.diffusion.plans import SPORTBALLS, ClassifierPlan, Kind
 from generation.diffusion.seed_matched import sportballs_source
 
@@ -130,7 +130,7 @@ def test_the_page_puts_the_papers_numbers_beside_ours_and_says_what_differs(resu
 
 def test_real_pictures_are_close_to_real_pictures_and_noise_is_far() -> None:
     images = {"real": sportballs_references(300)[100:180], "noise": np.zeros((80, 64, 64, 3), dtype=np.uint8)}
-    reference = Moments.of(features_of(sportballs_references(100), judge=judge()))
+    reference = FrechetTarget(Moments.of(features_of(sportballs_references(100), judge=judge())))
     real, noise = measured(images, [0] * 80, judge=judge(), reference=reference, report=silent)
     assert real.frechet < noise.frechet
     assert noise.frechet_difference_interval is not None
