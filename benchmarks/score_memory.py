@@ -1,4 +1,4 @@
-"""How much memory scoring takes: python benchmarks/score_memory.py [--images 50000] [--size 128] [--side 26].
+"""How much memory scoring takes: python -m benchmarks.score_memory [--images 50000] [--size 128] [--side 26].
 
 Writes synthetic images into a compressed .npz in a temporary folder and scores them against a reference drawn anew,
 in a process of its own, whose peak resident memory it prints. Features are pictures averaged to --side pixels: cheap to
@@ -35,7 +35,7 @@ def main() -> None:
         archive = Path(folder) / "images.npz"
         write(archive, n=options.images, size=options.size)
         started = time.monotonic()
-        command = [sys.executable, __file__, *sys.argv[1:], "--score", str(archive)]
+        command = [sys.executable, "-m", "benchmarks.score_memory", *sys.argv[1:], "--score", str(archive)]
         subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         seconds = time.monotonic() - started
     # Kilobytes on Linux; this process itself is small, so its children's peak is the scoring's.

@@ -7,6 +7,7 @@ from generation.figure_kinds import FIGURES, InvalidFigure, Option, Takes
 
 Options = Mapping[str, Any]  # Any: what JSON can hold
 Chosen = dict[str, Any]  # Any: as above
+LARGEST = 2**63 - 1  # What a database's whole numbers end at.
 
 
 def chosen_options(kind: str, options: Options) -> Chosen:
@@ -39,6 +40,8 @@ def _integers(option: Option, value: object) -> list[int]:
     numbers = [number for number in given if isinstance(number, int) and not isinstance(number, bool) and number >= 0]
     if len(numbers) < len(given):
         raise InvalidFigure(f"{option.title}: {value!r} is not a list of whole numbers from 0 on.")
+    if any(number > LARGEST for number in numbers):
+        raise InvalidFigure(f"{option.title}: {max(numbers)} is too large; numbers end at {LARGEST}.")
     if len(set(numbers)) < len(numbers):
         raise InvalidFigure(f"{option.title}: {value!r} names one twice; name each once.")
     if option.most and len(numbers) > option.most:

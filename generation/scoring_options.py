@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from generation.diffusion.metrics import OF_FEATURES, OF_GUIDES, Metric
 from generation.models import Arm, Batch, Checkpoint
@@ -121,12 +122,16 @@ def _arms(batch: Batch, ids: Sequence[int] | None) -> list[Arm]:
     return [arm for pk, arm in arms.items() if not ids or pk in ids]
 
 
-def _judge(batch: Batch, arms: Sequence[Arm], pk: int | None) -> Checkpoint | None:
-    if pk is None:
+def _judge(batch: Batch, arms: Sequence[Arm], asked: object) -> Checkpoint | None:
+    if asked is None:
         return None
-    judge = Checkpoint.objects.filter(pk=pk, role=Checkpoint.Role.CLASSIFIER).first()
+    if isinstance(asked, bool) or not isinstance(asked, int | str):
+        raise InvalidScoring("The judge is named by its id or its name.")
+    # A name of digits is an id, as a form sends it.
+    known = Q(pk=int(asked)) if str(asked).isdecimal() and len(str(asked)) < 19 else Q(name=str(asked))
+    judge = Checkpoint.objects.filter(known, role=Checkpoint.Role.CLASSIFIER).first()
     if judge is None:
-        raise InvalidScoring(f"There is no classifier {pk}; register the judge first.")
+        raise InvalidScoring(f'There is no classifier "{asked}"; register the judge first.')
     if judge.takes_timestep:
         raise InvalidScoring(f'"{judge}" reads noised images; a judge must be a classifier of clean ones.')
     for arm in arms:
