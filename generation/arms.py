@@ -1,5 +1,7 @@
 """Arms: made once of a recipe and its checkpoints, checked against what is known about these, never changed."""
 
+from importlib.util import find_spec
+
 from django.contrib.auth.models import User
 
 from generation.diffusion.recipes import Guidance, InvalidRecipe, Reads, Recipe
@@ -79,6 +81,8 @@ def check_arm(arm: Arm) -> None:
     if arm.denoiser is None:
         raise InvalidArm(f'Arm "{arm.name}" was made elsewhere; only arms with a denoiser can generate images.')
     _check_denoiser(arm, arm.denoiser)
+    for checkpoint in filter(None, (arm.denoiser, arm.classifier)):
+        _check_extra(checkpoint, arm=arm.name)
     recipe = recipe_of(arm)
     if recipe.needs_classifier and arm.classifier is None:
         raise InvalidArm(f'Arm "{arm.name}" is to be guided by a classifier; choose which.')
@@ -113,6 +117,15 @@ def _check_denoiser(arm: Arm, denoiser: Checkpoint) -> None:
             )
         if not arm.class_conditional:
             raise InvalidArm(f'Arm "{arm.name}": classifier-free guidance tells the denoiser the class; let it.')
+
+
+def _check_extra(checkpoint: Checkpoint, *, arm: str) -> None:
+    # Found, not imported: the web process does without torch.
+    if checkpoint.extra and find_spec(checkpoint.extra) is None:
+        raise InvalidArm(
+            f'Arm "{arm}": checkpoint "{checkpoint}" needs the optional extra {checkpoint.extra}, which is not '
+            "installed; run: pip install -r requirements-extras.txt"
+        )
 
 
 def _check_classifier(classifier: Checkpoint, denoiser: Checkpoint, *, arm: str) -> None:

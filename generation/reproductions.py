@@ -32,7 +32,7 @@ from generation.diffusion.experiments.settings import (
     shipped_judge,
     sportballs_setting,
 )
-from generation.diffusion.experiments.stages import Numbers
+from generation.diffusion.experiments.stages import Numbers, device_here
 from generation.diffusion.experiments.trained import seconds_a_step, trained_classifier
 from generation.diffusion.plans import SPORTBALLS, ClassifierPlan, Kind, plan_of
 from generation.diffusion.seed_matched import sportballs_source
@@ -103,8 +103,8 @@ def _gradcheck(options: ReproductionOptions, *, folder: Path, report: Report) ->
         )
     }
     networks = Networks(
-        source=sportballs_source(load_denoiser(WEIGHTS / "sportballs-denoiser.safetensors")),
-        guides={name: load_classifier(path) for name, path in guides.items()},
+        source=sportballs_source(load_denoiser(WEIGHTS / "sportballs-denoiser.safetensors", device=device_here())),
+        guides={name: load_classifier(path, device=device_here()) for name, path in guides.items()},
         judge=shipped_judge(WEIGHTS),
         sha256={name: inspect_checkpoint(path).sha256 for name, path in guides.items()},
     )
@@ -184,7 +184,7 @@ def _guides(
             left_out.append(name)
             continue
         path = trained_classifier(plan, folder=folder / "weights", report=report)
-        classifier = load_classifier(path)
+        classifier = load_classifier(path, device=device_here())
         if not isinstance(classifier, EncoderClassifier):
             raise WorkImpossible(f"{path.name} is no classifier of noised images; remove it and run again.")
         guides.append(Guide(name=name, classifier=classifier, sha256=inspect_checkpoint(path).sha256, threat=threat))

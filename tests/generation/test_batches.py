@@ -146,6 +146,7 @@ def test_arms_that_cannot_share_a_batch_are_refused() -> None:
             "classifier-free guidance tells the denoiser the class",
         ),
         (lambda: {"denoiser": stored_checkpoint(facts={"latent": True})}, "works on latents"),
+        (lambda: {"classifier": classifier(extra="no_such_library")}, "needs the optional extra no_such_library"),
         (
             lambda: {"classifier": classifier(facts={"relus": 0}), "recipe": guided(1.0, softplus_beta=3.0)},
             "has no ReLU",

@@ -27,7 +27,7 @@ from generation.diffusion.experiments.measures import (
     sportballs_references,
 )
 from generation.diffusion.experiments.sampled_sets import SetPlan, sampled_set
-from generation.diffusion.experiments.stages import Numbers, Pixels, Report, Stages
+from generation.diffusion.experiments.stages import Numbers, Pixels, Report, Stages, device_here
 from generation.diffusion.guides import guide_of
 from generation.diffusion.metrics import FrechetTarget, Moments
 from generation.diffusion.plans import HELD_OUT_SEED
@@ -187,10 +187,10 @@ def noised_accuracy(classifier: Classifier, *, count: int) -> list[Numbers]:
     for level in LEVELS:
         t = torch.full_like(y, level)
         noise = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(level))
-        x_t = process.noised(x_0, t, noise)
+        x_t, t = process.noised(x_0, t, noise).to(device_here()), t.to(device_here())
         parts = zip(torch.split(x_t, 50), torch.split(t, 50), strict=True)
         seen = torch.cat([logits(x, k).argmax(dim=1) for x, k in parts])
-        right = int((seen == y).sum())
+        right = int((seen.cpu() == y).sum())
         rows.append({"t": level, "n": count, "accuracy": right / count, "interval": share_interval(right, count)})
     return rows
 
@@ -240,13 +240,15 @@ def _stability(networks: Networks, *, plan: GradcheckPlan, stages: Stages, repor
 
 def _traced(networks: Networks, arm: GuidedArm, *, plan: GradcheckPlan, report: Report) -> Numbers:
     recorder = GradientTrace()
-    with torch.autocast("cpu", torch.bfloat16, enabled=plan.bf16):
+    device = device_here()
+    with torch.autocast(device.type, torch.bfloat16, enabled=plan.bf16):
         sample_arms(
             networks.source,
             [arm],
             seeds=[TRACED_SEED + i for i in range(plan.traced)],
             requested=[(i % 4,) for i in range(plan.traced)],
             steps=plan.steps,
+            device=device,
             on_step=lambda k, steps: report(k, steps, f"gradients, {arm.name}"),
             observe=recorder,
         )

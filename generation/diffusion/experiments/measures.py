@@ -17,7 +17,7 @@ from torch import Tensor
 from generation.diffusion.classifiers import CleanClassifier
 from generation.diffusion.datasets import SportBalls
 from generation.diffusion.evaluation import seen_classes
-from generation.diffusion.experiments.stages import Pixels, Report
+from generation.diffusion.experiments.stages import Pixels, Report, device_here
 from generation.diffusion.metrics import FrechetTarget
 from generation.diffusion.plans import HELD_OUT_SEED
 
@@ -64,7 +64,7 @@ def measured(
     results = []
     for done, (arm, pixels) in enumerate(images.items()):
         report(done, len(images), f"judging, {arm}")
-        right = int((seen_classes(judge, shown(pixels)) == torch.tensor(wanted)).sum())
+        right = int((seen_classes(judge, shown(pixels)).cpu() == torch.tensor(wanted)).sum())
         distance = reference.distance(features[arm])
         difference, interval = _difference(features[arm], first, reference=reference)
         results.append(
@@ -105,7 +105,7 @@ def share_interval(right: int, n: int) -> Interval:
 def features_of(pixels: Pixels, *, judge: CleanClassifier) -> Features:
     """What the judge sees before it decides: the pooled features [N, D] of uint8 images."""
     rows = [judge.features(part).mean(dim=(2, 3)) for part in torch.split(shown(pixels), ROWS)]
-    return np.asarray(torch.cat(rows).numpy(), dtype=np.float64)
+    return np.asarray(torch.cat(rows).cpu().numpy(), dtype=np.float64)
 
 
 def sportballs_references(count: int) -> Pixels:
@@ -116,7 +116,7 @@ def sportballs_references(count: int) -> Pixels:
 
 def shown(pixels: Pixels) -> Tensor:
     """8-bit images, as raters see them, as a network's input: [N, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous().to(device_here())
 
 
 def _difference(features: Features, first: Features, *, reference: FrechetTarget) -> tuple[float, Interval]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from generation.diffusion.experiments.stages import Pixels, Report, Stages
+from generation.diffusion.experiments.stages import Pixels, Report, Stages, device_here
 from generation.diffusion.sampling import to_uint8
 from generation.diffusion.seed_matched import GuidedArm, ObserveArm, Source, sample_arms
 
@@ -75,13 +75,15 @@ def _made(
     on_step: Callable[[int, int], None],
     observe: ObserveArm | None,
 ) -> Pixels:
-    with torch.autocast("cpu", torch.bfloat16, enabled=plan.bf16):
+    device = device_here()
+    with torch.autocast(device.type, torch.bfloat16, enabled=plan.bf16):
         made = sample_arms(
             source,
             [arm],
             seeds=[plan.first_seed + i for i in numbers],
             requested=[(i % plan.classes,) for i in numbers],
             steps=plan.steps,
+            device=device,
             on_step=on_step,
             observe=observe,
         )

@@ -15,7 +15,7 @@ from generation.diffusion.datasets import CLASS_LABELS, DataSet
 from generation.diffusion.evaluation import accuracies
 from generation.diffusion.experiments.measures import sportballs_references
 from generation.diffusion.experiments.robust_ablation import Setting
-from generation.diffusion.experiments.stages import Pixels, Report
+from generation.diffusion.experiments.stages import Pixels, Report, device_here
 from generation.diffusion.experiments.trained import trained_classifier, trained_denoiser
 from generation.diffusion.planned import data_of
 from generation.diffusion.plans import ClassifierPlan, DenoiserPlan, Kind, plan_of
@@ -42,7 +42,7 @@ class Photographs:
 
 def shipped_judge(weights: Path) -> CleanClassifier:
     """The SportBalls judge of a folder of weights. Raises NoJudge."""
-    judge = load_classifier(weights / "sportballs-judge.safetensors")
+    judge = load_classifier(weights / "sportballs-judge.safetensors", device=device_here())
     if not isinstance(judge, CleanClassifier):
         raise NoJudge(f"{weights} holds a judge that is no classifier of clean images.")
     return judge
@@ -52,7 +52,7 @@ def sportballs_setting(weights: Path) -> Setting:
     """SportBalls, with the shipped denoiser and judge."""
     return Setting(
         name="SportBalls at 64 px, drawn by this project",
-        source=sportballs_source(load_denoiser(weights / "sportballs-denoiser.safetensors")),
+        source=sportballs_source(load_denoiser(weights / "sportballs-denoiser.safetensors", device=device_here())),
         judge=shipped_judge(weights),
         class_labels=CLASS_LABELS,
         references=sportballs_references,
@@ -73,7 +73,7 @@ def photographs_setting(photographs: Photographs, *, folder: Path, report: Repor
         {**shared, "name": "judge", "steps": photographs.judge_steps, "kind": Kind.CLEAN, "seed": 6},
     )
     path = trained_denoiser(denoiser, folder=folder, report=report)
-    judging = load_classifier(trained_classifier(judge, folder=folder, report=report))
+    judging = load_classifier(trained_classifier(judge, folder=folder, report=report), device=device_here())
     if not isinstance(judging, CleanClassifier):
         raise NoJudge(f"{folder} holds a judge that is no classifier of clean images.")
     data = data_of(denoiser)
@@ -117,7 +117,7 @@ def guide_plan(
 def _source(path: Path) -> Source:
     facts = inspect_checkpoint(path)
     return Source(
-        denoiser=load_denoiser(path),
+        denoiser=load_denoiser(path, device=device_here()),
         process=Diffusion.make(facts.schedule, facts.timesteps),
         space=Space(size=facts.image_size),
         null_class=facts.null_class,
@@ -127,13 +127,21 @@ def _source(path: Path) -> Source:
 def _sportballs_accuracies(
     classifier: Classifier, *, levels: Sequence[int], count: int, attack: Attack | None
 ) -> dict[int, float]:
-    return accuracies(classifier, Diffusion.make(), levels=levels, count=count, attack=attack)
+    return accuracies(classifier, Diffusion.make(), levels=levels, count=count, attack=attack, device=device_here())
 
 
 def _accuracies(
     data: DataSet, classifier: Classifier, *, levels: Sequence[int], count: int, attack: Attack | None
 ) -> dict[int, float]:
-    return accuracies(classifier, Diffusion.make(), levels=levels, count=count, attack=attack, data=data.held_out)
+    return accuracies(
+        classifier,
+        Diffusion.make(),
+        levels=levels,
+        count=count,
+        attack=attack,
+        data=data.held_out,
+        device=device_here(),
+    )
 
 
 def _references(data: DataSet, count: int) -> Pixels:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 Numbers = dict[str, Any]  # Any: what JSON can hold
 Pixels = npt.NDArray[np.uint8]
@@ -21,6 +22,11 @@ class Report(Protocol):
     """How an experiment tells where it is; raises what must end it."""
 
     def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
+def device_here() -> torch.device:
+    """Where experiments run: on CUDA where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @dataclass(frozen=True)

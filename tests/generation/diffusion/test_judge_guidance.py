@@ -33,7 +33,5 @@ def test_no_steps_are_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(
-        CommandError, match=r"--weights: .*judge\.safetensors is neither a file nor a folder"
-    ):
+    with pytest.raises(CommandError, match=r"--weights: .*judge\.safetensors is neither a file nor a folder"):
         call_command("judge_guidance", out=tmp_path, weights=tmp_path, **TINY)

@@ -1,13 +1,16 @@
 """The experiments, small: that they go on where they were, count what they say, and judge by their intervals."""
 
 import json
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 
 from generation.diffusion.attacks import Norm
 from generation.diffusion.checkpoints import load_classifier, load_denoiser
@@ -34,7 +37,12 @@ from generation.diffusion.experiments.robust_ablation import (
     robust_ablation,
 )
 from generation.diffusion.experiments.robust_ablation_report import TABLE_4, ablation_page
-from generation.diffusion.experiments.settings import guide_plan, sportballs_setting
+from generation.diffusion.experiments.settings import (
+    Photographs,
+    guide_plan,
+    photographs_setting,
+    sportballs_setting,
+)
 from generation.diffusion.experiments.stages import Stages
 from generation.diffusion.experiments.trained import trained_classifier
 from generation.diffusion.metrics import FrechetTarget, Moments
@@ -244,3 +252,45 @@ def test_guides_of_the_ablation_differ_in_their_attack_alone() -> None:
     same = {repr(replace(plan, **{name: getattr(ClassifierPlan(), name) for name in fields})) for plan in plans}
     assert len(same) == 1
     assert {plan.kind for plan in plans} == {Kind.ROBUST}
+
+
+def write_photographs(path: Path) -> Path:
+    """An archive as CIFAR-10's: train/CLASS/NNNN.png and test/CLASS/NNNN.png."""
+    rng = np.random.default_rng(0)
+    with tarfile.open(path, "w") as archive:
+        for split, count in (("train", 6), ("test", 4)):
+            for index, label in enumerate(("cat", "dog")):
+                for number in range(count):
+                    pixels = rng.integers(100 * index, 100 * index + 100, (16, 16, 3), dtype=np.uint8)
+                    buffer = BytesIO()
+                    Pillow.fromarray(pixels).save(buffer, "PNG")
+                    entry = tarfile.TarInfo(f"{split}/{label}/{number:04d}.png")
+                    entry.size = buffer.tell()
+                    archive.addfile(entry, BytesIO(buffer.getvalue()))
+    return path
+
+
+def test_the_ablation_trains_everything_it_needs_on_photographs(tmp_path: Path) -> None:
+    photographs = Photographs(
+        data=str(write_photographs(tmp_path / "photographs.tar")),
+        architecture="small",
+        image_size=16,
+        denoiser_steps=2,
+        judge_steps=2,
+        batch_size=4,
+    )
+    setting = photographs_setting(photographs, folder=tmp_path, report=silent)
+    assert tuple(setting.class_labels) == ("cat", "dog")
+    assert setting.references(100).shape == (8, 16, 16, 3)
+    guides = []
+    for threat in (None, PAPERS_CHOICE):
+        name = threat.name if threat else VANILLA
+        attack = threat.attack if threat else None
+        plan = guide_plan(photographs.data, attack=attack, name=name, steps=2, photographs=photographs)
+        assert (plan.learning_rate, plan.warmup_steps, plan.clip_norm, plan.ema_decay) == (3e-4, 0, 0, 0)
+        guide = load_classifier(trained_classifier(replace(plan, held_out=5), folder=tmp_path, report=silent))
+        assert isinstance(guide, EncoderClassifier)
+        guides.append(Guide(name=name, classifier=guide, sha256=name, threat=threat))
+    plan = AblationPlan(n=4, steps=1, chunk=4, held_out=4, attacked=4, references=8, null_scale=1.0)
+    result = robust_ablation(setting, guides, plan=plan, folder=tmp_path, report=silent)
+    assert {arm.n for arm in result.threats} == {4}
