@@ -54,9 +54,9 @@ class ScoreRow:
 
     @property
     def best(self) -> float | None:
-        """The best value of the row, None unless two arms have one."""
+        """The best value of the row, None unless two arms have one and they differ."""
         values = [cell.value for cell in self.cells if cell is not None and cell.value is not None]
-        if len(values) < 2:
+        if len(set(values)) < 2:
             return None
         return min(values) if self.lower_is_better else max(values)
 

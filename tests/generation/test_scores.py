@@ -180,6 +180,8 @@ def test_the_table_shows_the_newest_score_in_two_queries(
     assert distance.value < 99
     assert distance.n == 12
     assert table.rows[0].best == table.rows[0].cells[names.index("plain")].value  # type: ignore[union-attr]
+    # All arms have a precision of 0.25: none is best.
+    assert table.rows[1].best is None
     assert table.rows[0].measured_on == 'pixels-1, against batch "a batch", arm "plain"'
 
 
