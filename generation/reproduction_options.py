@@ -21,8 +21,9 @@ class ReproductionOptions:
     """Which experiment, and how much of it.
 
     budget: time for one call ("2h"); what is left out then is done at the next. n: images an arm at most. steps: of
-    sampling, 0 for the experiment's own. scale: of GradCheck's gradients of length 1. training_steps: of the ablation's
-    classifiers, 0 for as many as the budget allows. data: "sportballs", or photographs to train everything on.
+    sampling, 0 for the experiment's own. scale: of GradCheck's gradients of length 1. training_steps: of the
+    classifiers, 0 for the experiment's own or, in the ablation, for as many as the budget allows. data: "sportballs",
+    or photographs to train everything on.
     """
 
     which: str

@@ -40,6 +40,7 @@ from generation.holds import Hold, Report, WorkImpossible
 from generation.reproduction_options import GRADCHECK, ReproductionOptions
 
 WEIGHTS = settings.BASE_DIR / "generation" / "weights"
+GRADCHECK_STEPS = 200
 CONTENT_TYPES = {".md": "text/markdown", ".json": "application/json", ".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -73,6 +74,8 @@ def do_reproduction(hold: Hold, report: Report) -> None:
         raise WorkImpossible(f"These options make no reproduction: {error}") from error
     done = reproduce(options, folder=folder_of(options), report=report)
     for name, data in done.files().items():
+        # A work's files lie side by side.
+        data = data.replace(b"](images/", b"](") if name.endswith(".md") else data
         hold.keep_file(Path(name).name, data, content_type=CONTENT_TYPES[Path(name).suffix])
     hold.finish(note=f"{done.page.title}: see {done.name}.md")
 
@@ -95,11 +98,13 @@ def write_report(done: Reproduced, out: Path) -> list[Path]:
 
 def _gradcheck(options: ReproductionOptions, *, folder: Path, report: Report) -> Reproduced:
     budget = Budget.parse(options.budget)
+    # Noise makes the task harder: three times as long.
+    steps = options.training_steps or GRADCHECK_STEPS
     guides = {
         name: trained_classifier(plan, folder=folder / "weights", report=report)
         for name, plan in (
-            (CLEAN, _gradcheck_plan(Kind.CLEAN, seed=21, steps=200)),
-            (NOISED, _gradcheck_plan(Kind.UNTIMED, seed=22, steps=600)),
+            (CLEAN, _gradcheck_plan(Kind.CLEAN, seed=21, steps=steps)),
+            (NOISED, _gradcheck_plan(Kind.UNTIMED, seed=22, steps=3 * steps)),
         )
     }
     networks = Networks(

@@ -120,3 +120,18 @@ def test_a_reproduction_is_queued_with_all_its_options() -> None:
     work = create_reproduction(owner=None, options=ReproductionOptions(which=GRADCHECK))
     assert work.kind == Work.Kind.REPRODUCTION
     assert ReproductionOptions(**work.options) == ReproductionOptions(which=GRADCHECK)
+
+
+# It trains, samples and judges in full: a minute, on a busy machine several.
+@pytest.mark.timeout(900)
+def test_a_reproductions_report_is_the_works_files(settings: Settings, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path
+    options = ReproductionOptions(which=GRADCHECK, n=16, steps=2, training_steps=1)
+    work = create_reproduction(owner=None, options=options)
+    laboratory.do_work(work.pk)
+    work.refresh_from_db()
+    assert (work.status, work.problem) == (Work.Status.DONE, "")
+    names = {file["name"] for file in work.files}
+    assert names == {"gradcheck.md", "gradcheck.json", "gradcheck-images.png", "gradcheck-stability.svg"}
+    page, _ = read_file(work, "gradcheck.md")
+    assert b"(gradcheck-images.png)" in page

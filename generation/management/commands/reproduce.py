@@ -63,7 +63,7 @@ def _add_amounts(parser: ArgumentParser) -> None:
         "n": "images an arm, at most",
         "steps": "sampling steps (0: the experiment's own)",
         "scale": "guidance scale of gradcheck, for gradients of length 1",
-        "training_steps": "steps of the ablation's classifiers (0: what the budget allows)",
+        "training_steps": "steps of the classifiers (0: the experiment's own, or what the budget allows)",
         "data": "sportballs, or a folder or archive of photographs to train on, such as CIFAR-10",
     }
     for name, text in texts.items():
