@@ -3,6 +3,8 @@
 Every variable read here stands in .env.example. A value that cannot be used stops the start with one sentence.
 """
 
+import contextlib
+import json
 import os
 import secrets
 from pathlib import Path
@@ -44,6 +46,26 @@ def writable_folder(path: Path) -> Path:
             f"No write permission in {path}. Change its owner, or set TWINSEED_VAR to a folder of yours."
         )
     return path
+
+
+def prepared_exchanges(folder: Path, *, queues: tuple[str, ...]) -> str:
+    """Write the file-system broker's exchange files whole, before the first worker does, and return their folder.
+
+    kombu creates such a file empty and fills it a moment later; a second worker that starts in that moment reads
+    nothing, and ends. Those of the queues hold their one binding, that of remote control is filled by the workers.
+    """
+    exchanges = {**{name: [[name, "", name]] for name in queues}, "celery.pidbox": []}
+    for name, bindings in exchanges.items():
+        path = folder / f"{name}.exchange"
+        if path.exists():
+            continue
+        whole = folder / f"{name}.{os.getpid()}.new"
+        whole.write_text(json.dumps(bindings))
+        # A link appears with its content, and never over a file that another process was faster to make.
+        with contextlib.suppress(FileExistsError):
+            os.link(whole, path)
+        whole.unlink()
+    return str(folder)
 
 
 def stored_secret(path: Path) -> str:
@@ -152,6 +174,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
 
+# A queue and, in the Procfile, a worker each: no batch waits behind a training, no sweep behind the chunks of a batch.
+QUEUES = ("celery", "laboratory", "upkeep")
+
 # --- Celery: the file-system broker unless TWINSEED_BROKER names Redis or RabbitMQ ---
 # kombu wants a host name even where there is no host.
 CELERY_BROKER_URL = os.environ.get("TWINSEED_BROKER", "filesystem://localhost/")
@@ -159,10 +184,9 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(writable_folder(VAR_DIR / "broker" / "queue")),
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),
-        "control_folder": str(writable_folder(VAR_DIR / "broker" / "control")),
+        "control_folder": prepared_exchanges(writable_folder(VAR_DIR / "broker" / "control"), queues=QUEUES),
     }
-# A queue and, in the Procfile, a worker each: no batch waits behind a training, no sweep behind the chunks of a batch.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("celery", "laboratory", "upkeep")]
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

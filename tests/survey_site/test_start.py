@@ -1,5 +1,6 @@
 """What keeps Twinseed from starting is one sentence that says what to do."""
 
+import json
 import os
 import socket
 import subprocess
@@ -75,3 +76,28 @@ def test_all_processes_are_told_the_one_address_that_was_asked_for() -> None:
     procfile = (ROOT / "Procfile").read_text()
     assert procfile.count("${TWINSEED_PORT}") == 2
     assert "${PORT}" not in procfile
+
+
+BIND = """
+import json
+import os
+import django; django.setup()
+from survey_site.celery import app
+with app.connection_for_write() as connection:
+    channel = connection.default_channel
+    for queue in app.amqp.queues.values():
+        queue.bind(channel).declare()
+    app.control.mailbox.Node(f"worker-{os.getpid()}@here", channel=channel).listen()
+"""
+
+
+def test_workers_can_start_at_once_in_a_new_folder(tmp_path: Path) -> None:
+    env = {**os.environ, "TWINSEED_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "survey_site.settings"}
+    env.pop("TWINSEED_BROKER", None)
+    workers = [subprocess.Popen([sys.executable, "-c", BIND], cwd=ROOT, env=env) for _ in range(4)]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0, 0]
+    # The binding that was there from the start is the one that a worker makes: it was not added a second time.
+    control = tmp_path / "broker" / "control"
+    assert json.loads((control / "celery.exchange").read_text()) == [["celery", "", "celery"]]
+    assert len(json.loads((control / "celery.pidbox.exchange").read_text())) == 4
+    assert {path.suffix for path in control.iterdir()} == {".exchange"}
