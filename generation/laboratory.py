@@ -10,7 +10,7 @@ from generation.holds import Hold, LostWork, Report, WorkImpossible, hold_work
 from generation.models import Work
 from generation.registrations import register
 from generation.reproductions import do_reproduction
-from generation.scores import make_scores
+from generation.run_scores import do_scoring
 from generation.trainings import train_network
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ KINDS: dict[str, Doing] = {
     Work.Kind.FIGURE: do_figure,
     Work.Kind.REGISTRATION: register,
     Work.Kind.REPRODUCTION: do_reproduction,
-    Work.Kind.SCORING: make_scores,
+    Work.Kind.SCORING: do_scoring,
     Work.Kind.TRAINING: train_network,
 }
 

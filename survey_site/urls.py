@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("works/new/registration/", works.register, name="registration-create"),
     path("works/new/figure/<slug:kind>/", laboratory.draw, name="classifier-figure-create"),
     path("works/new/training/<slug:role>/", commissions.train, name="training-create"),
+    path("works/<int:pk>/scores/", commissions.score_run, name="run-score"),
     path("works/new/reproduction/", commissions.reproduce, name="reproduction-create"),
     path("works/<int:pk>/", works.page, name="work"),
     path("works/<int:pk>/state/", works.state, name="work-state"),

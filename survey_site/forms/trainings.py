@@ -137,6 +137,30 @@ class ReproductionForm(forms.Form):
         return data
 
 
+class RunScoringForm(forms.Form):
+    """How to score a training along the weights that it kept."""
+
+    n = forms.IntegerField(min_value=20, max_value=50_000, initial=200, label="Images of each")
+    steps = forms.IntegerField(min_value=1, max_value=1000, initial=50, label="Sampling steps")
+    features = forms.CharField(
+        initial="pixels-8", help_text="pixels-N: pictures of N pixels a side; checkpoint:NAME: registered Inception."
+    )
+
+    # Django's form takes a dozen loosely typed arguments; they are handed on.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        places = [("", "SportBalls, 1000 drawn"), *((name, name) for name in _names_in(reference_folder()))]
+        said = "What the images should look like: SportBalls, or a folder or .npz of the reference folder."
+        self.fields["reference"] = forms.ChoiceField(choices=places, required=False, help_text=said)
+
+    def reference(self) -> dict[str, Any]:  # Any: what JSON can hold
+        """Return the reference as the verb wants it."""
+        name = str(self.cleaned_data["reference"])
+        if not name:
+            return {"kind": "sportballs", "n": 1000}
+        return {"kind": "npz" if name.endswith(".npz") else "folder", "path": name}
+
+
 def reproduction_options(said: Mapping[str, Any]) -> ReproductionOptions:  # Any: values as JSON has them
     """Return the options of an experiment. Raises InvalidReproduction, InvalidBudget, ForbiddenPlace."""
     known = {one.name for one in fields(ReproductionOptions)}

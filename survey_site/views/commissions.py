@@ -1,14 +1,16 @@
-"""Trainings and reproductions, asked for in the browser."""
+"""Trainings, scores along them, and reproductions, asked for in the browser."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from generation.commissions import create_reproduction, create_training
+from generation.commissions import create_reproduction, create_run_scoring, create_training
+from generation.models import Work
+from generation.scoring_options import InvalidScoring
 from generation.training_options import PLANS, InvalidTraining
-from survey_site.forms.trainings import PUBLISHED, ReproductionForm, TrainingForm
+from survey_site.forms.trainings import PUBLISHED, ReproductionForm, RunScoringForm, TrainingForm
 from survey_site.researchers import researcher_of
 
 
@@ -36,6 +38,32 @@ def train(request: HttpRequest, role: str) -> HttpResponse:
         "section": "works",
     }
     return render(request, "works/train.html", context, status=400 if request.method == "POST" else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def score_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for a training to be scored along the weights that it kept."""
+    training = get_object_or_404(Work, pk=pk, kind=Work.Kind.TRAINING)
+    form = RunScoringForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            work = create_run_scoring(
+                training,
+                owner=researcher_of(request),
+                reference=form.reference(),
+                features=data["features"],
+                n=data["n"],
+                steps=data["steps"],
+            )
+        except (InvalidTraining, InvalidScoring) as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "Queued. The scores are among its files when it is done.")
+            return redirect("work", work.pk)
+    context = {"form": form, "training": training, "section": "works"}
+    return render(request, "works/score_run.html", context, status=400 if request.method == "POST" else 200)
 
 
 @login_required
