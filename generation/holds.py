@@ -58,7 +58,7 @@ class Hold:
         silence = time.monotonic() - self.renewed
         if silence < min(2.0, settings.CHUNK_LEASE_SECONDS / 4) and done < total:
             return
-        lease = max(_lease(), timedelta(seconds=3 * silence))
+        lease = max(_hold_lease(), timedelta(seconds=3 * silence))
         changed = {"lease_until": timezone.now() + lease, "done_units": done, "all_units": total, "note": note[:300]}
         if not self.rows().update(**changed):
             raise LostWork(f"Work {self.work.pk} is not this worker's any more.")
@@ -82,13 +82,19 @@ class Hold:
         self.rows().update(**back, attempts=F("attempts") - 1)
 
     def keep_file(self, name: str, data: bytes, *, content_type: str) -> None:
-        """Store a result under an opaque name; one of the same name is replaced."""
+        """Store a result under an opaque name; one of the same name is replaced. Raises LostWork."""
         stored = default_storage.save(f"works/{secrets.token_hex(24)}", ContentFile(data))
         entry = {"name": name, "stored": stored, "content_type": content_type}
         with transaction.atomic():
-            work = Work.objects.select_for_update().get(pk=self.work.pk)
+            work = self.rows().select_for_update().first()
+            if work is None:
+                default_storage.delete(stored)
+                raise LostWork(f"Work {self.work.pk} is not this worker's any more.")
+            replaced = [file["stored"] for file in work.files if file["name"] == name]
             work.files = [*(file for file in work.files if file["name"] != name), entry]
             work.save(update_fields=("files",))
+        for old in replaced:
+            default_storage.delete(old)
 
 
 def hold_work(work_id: int) -> Hold:
@@ -96,7 +102,7 @@ def hold_work(work_id: int) -> Hold:
     now = timezone.now()
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(8)}"
     free = Work.objects.filter(pk=work_id, status__in=UNFINISHED).filter(Q(lease_until=None) | Q(lease_until__lte=now))
-    running = {"status": Work.Status.RUNNING, "claimed_by": worker, "lease_until": now + _lease()}
+    running = {"status": Work.Status.RUNNING, "claimed_by": worker, "lease_until": now + _hold_lease()}
     if not free.update(**running, attempts=F("attempts") + 1):
         raise LostWork(f"Work {work_id} is held, or finished.")
     Work.objects.filter(pk=work_id, started_at=None).update(started_at=now)
@@ -121,6 +127,11 @@ def _forgotten(*, since: datetime) -> Sequence[int]:
     if unfinished.filter(Q(lease_until__gt=since) | Q(created_at__gt=since)).exists():
         return []
     return list(unfinished.filter(lease_until=None).values_list("pk", flat=True))
+
+
+def _hold_lease() -> timedelta:
+    # Much longer than a chunk's: reading a large file or judging a classifier is silent for minutes.
+    return timedelta(seconds=settings.WORK_LEASE_SECONDS)
 
 
 def _lease() -> timedelta:

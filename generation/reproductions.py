@@ -1,9 +1,10 @@
 """Reproductions: the papers' experiments run again, from networks to report. For workers and commands only."""
 
+import hashlib
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from django.conf import settings
 
 from generation.diffusion.checkpoints import inspect_checkpoint, load_classifier, load_denoiser
 from generation.diffusion.classifiers import EncoderClassifier
-from generation.diffusion.experiments.budgets import TRAINING_SHARE, Budget
+from generation.diffusion.experiments.budgets import TRAINING_ENDS, TRAINING_SHARE, Budget
 from generation.diffusion.experiments.gradcheck import CLEAN, NOISED, GradcheckPlan, Networks, gradcheck
 from generation.diffusion.experiments.gradcheck_report import gradcheck_page
 from generation.diffusion.experiments.pages import Page
@@ -29,6 +30,7 @@ from generation.diffusion.experiments.settings import (
     Photographs,
     guide_plan,
     photographs_setting,
+    photographs_within,
     shipped_judge,
     sportballs_setting,
 )
@@ -40,6 +42,7 @@ from generation.holds import Hold, Report, WorkImpossible
 from generation.reproduction_options import GRADCHECK, ReproductionOptions
 
 WEIGHTS = settings.BASE_DIR / "generation" / "weights"
+SPORTBALLS_DENOISER = WEIGHTS / "sportballs-denoiser.safetensors"
 GRADCHECK_STEPS = 200
 CONTENT_TYPES = {".md": "text/markdown", ".json": "application/json", ".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -82,7 +85,9 @@ def do_reproduction(hold: Hold, report: Report) -> None:
 
 def folder_of(options: ReproductionOptions) -> Path:
     """Where an experiment keeps what it has, for the next call."""
-    return Path(settings.VAR_DIR) / "reproductions" / options.which
+    # Networks and steps of one data set are not another's.
+    data = "" if options.data == SPORTBALLS else f"-{hashlib.sha256(options.data.encode()).hexdigest()[:8]}"
+    return Path(settings.VAR_DIR) / "reproductions" / f"{options.which}{data}"
 
 
 def write_report(done: Reproduced, out: Path) -> list[Path]:
@@ -108,7 +113,8 @@ def _gradcheck(options: ReproductionOptions, *, folder: Path, report: Report) ->
         )
     }
     networks = Networks(
-        source=sportballs_source(load_denoiser(WEIGHTS / "sportballs-denoiser.safetensors", device=device_here())),
+        source=sportballs_source(load_denoiser(SPORTBALLS_DENOISER, device=device_here())),
+        denoiser_sha256=inspect_checkpoint(SPORTBALLS_DENOISER).sha256,
         guides={name: load_classifier(path, device=device_here()) for name, path in guides.items()},
         judge=shipped_judge(WEIGHTS),
         sha256={name: inspect_checkpoint(path).sha256 for name, path in guides.items()},
@@ -127,7 +133,9 @@ def _gradcheck_plan(kind: Kind, *, seed: int, steps: int) -> ClassifierPlan:
 
 def _ablation(options: ReproductionOptions, *, folder: Path, report: Report) -> Reproduced:
     budget = Budget.parse(options.budget)
-    photographs = None if options.data == SPORTBALLS else Photographs(data=options.data)
+    photographs = None
+    if options.data != SPORTBALLS:
+        photographs = _photographs(options.data, budget=budget, folder=folder / "weights")
     setting = (
         sportballs_setting(WEIGHTS)
         if photographs is None
@@ -150,6 +158,17 @@ def _ablation(options: ReproductionOptions, *, folder: Path, report: Report) -> 
         made=_made(),
     )
     return Reproduced(options.which, page, {**result.facts(), "training_steps": steps, "left_out": left_out})
+
+
+def _photographs(data: str, *, budget: Budget, folder: Path) -> Photographs:
+    """The data with the steps that fit, kept for the next call, which is to go on with the same networks."""
+    kept = folder / "photographs.json"
+    if kept.exists():
+        return Photographs(**json.loads(kept.read_text(encoding="utf-8")))
+    photographs = photographs_within(Photographs(data=data), seconds=budget.left, folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(asdict(photographs)), encoding="utf-8")
+    return photographs
 
 
 def _steps_within(budget: Budget, photographs: Photographs | None, *, folder: Path) -> int:
@@ -185,7 +204,7 @@ def _guides(
         attack = threat.attack if threat else None
         plan = guide_plan(data, attack=attack, name=name, steps=steps, photographs=photographs)
         there = (folder / "weights" / f"{name}.safetensors").exists()
-        if threat not in (None, PAPERS_CHOICE) and not there and budget.spent(TRAINING_SHARE):
+        if threat not in (None, PAPERS_CHOICE) and not there and budget.spent(TRAINING_ENDS):
             left_out.append(name)
             continue
         path = trained_classifier(plan, folder=folder / "weights", report=report)

@@ -196,6 +196,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # A chunk whose worker has been silent for this long is taken by another one.
 CHUNK_LEASE_SECONDS = env_number("TWINSEED_CHUNK_LEASE", default=60, least=1)
+# The same for other long work, parts of which are silent for minutes; a worker that is stopped gives it back at once.
+WORK_LEASE_SECONDS = env_number("TWINSEED_WORK_LEASE", default=900, least=1)
 # How often lost chunks are looked for, and studies that wait for their images.
 SWEEP_SECONDS = env_number("TWINSEED_SWEEP", default=5, least=1)
 # A round that a busy worker did not get to is dropped: the next one does the same.

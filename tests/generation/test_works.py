@@ -1,8 +1,10 @@
 """Works: the same promises as chunks, on a kind that does next to nothing."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
@@ -136,3 +138,28 @@ def test_a_worker_that_shuts_down_gives_the_work_back(monkeypatch: pytest.Monkey
     work.refresh_from_db()
     assert (work.status, work.attempts) == (Work.Status.QUEUED, 0)
     assert list(take_unqueued_works(now=timezone.now() + timedelta(seconds=1))) == [work.pk]
+
+
+def test_a_replaced_file_is_deleted_and_a_lost_hold_keeps_none() -> None:
+    work = a_work()
+    hold = hold_work(work.pk)
+    for data in (b"first", b"second"):
+        hold.keep_file("a.txt", data, content_type="text/plain")
+        work.refresh_from_db()
+        stored = [file["stored"] for file in work.files]
+    assert read_file(work, "a.txt")[0] == b"second"
+    folder = Path(settings.MEDIA_ROOT) / "works"
+    assert [path.name for path in folder.iterdir()] == [Path(stored[0]).name]
+    cancel_work(work)
+    with pytest.raises(LostWork):
+        hold.keep_file("b.txt", b"too late", content_type="text/plain")
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_work_may_be_silent_for_longer_than_a_chunk() -> None:
+    work = a_work()
+    hold_work(work.pk)
+    now = timezone.now() + timedelta(seconds=2 * settings.CHUNK_LEASE_SECONDS)
+    assert list(take_unqueued_works(now=now)) == []
+    work.refresh_from_db()
+    assert work.status == Work.Status.RUNNING

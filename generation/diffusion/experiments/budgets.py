@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-TRAINING_SHARE = 0.6
+TRAINING_SHARE = 0.6  # Of what is left, for the classifiers.
+TRAINING_ENDS = 0.8  # No further classifier is begun when so much of the budget is spent.
 
 
 class InvalidBudget(ValueError):

@@ -61,9 +61,10 @@ class GradcheckPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Networks:
-    """The denoiser, the two guides by how they were trained, and the judge; sha256 of the guides' files."""
+    """The denoiser, the two guides by how they were trained, and the judge; sha256 of the guides' and of its file."""
 
     source: Source
+    denoiser_sha256: str
     guides: Mapping[str, Classifier]
     judge: CleanClassifier
     sha256: Mapping[str, str]
@@ -206,6 +207,7 @@ def _images(networks: Networks, *, plan: GradcheckPlan, stages: Stages, report: 
             steps=plan.steps,
             chunk=plan.chunk,
             bf16=plan.bf16,
+            denoiser=networks.denoiser_sha256,
             weights={one.name: networks.sha256[one.guide] for one in CONDITIONS if one.guide is not None},
         ),
         stages=stages,
@@ -222,6 +224,7 @@ def _stability(networks: Networks, *, plan: GradcheckPlan, stages: Stages, repor
         settings = {
             "recipe": arm.recipe.settings(),
             "sha256": networks.sha256[condition.guide],
+            "denoiser": networks.denoiser_sha256,
             "n": plan.traced,
             "steps": plan.steps,
             "bf16": plan.bf16,

@@ -89,6 +89,7 @@ class Setting:
 
     name: str
     source: Source
+    denoiser_sha256: str
     judge: CleanClassifier
     class_labels: Sequence[str]
     references: Callable[[int], Pixels]
@@ -225,6 +226,7 @@ def _set_plan(
         steps=plan.steps,
         chunk=plan.chunk,
         bf16=plan.bf16,
+        denoiser=setting.denoiser_sha256,
         weights={arm.name: sha256.get(arm.name.split(", s = ")[0], "") for arm in arms},
     )
 

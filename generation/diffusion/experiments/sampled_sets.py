@@ -23,6 +23,8 @@ class SetPlan:
     first_seed: int = 0
     chunk: int = 16
     bf16: bool = False
+    denoiser: str
+    """Its file's sha256: images of another denoiser are other images too."""
     weights: Mapping[str, str] = field(default_factory=dict)
     """By arm, the sha256 of the classifier that guides it: images of other weights are other images."""
 
@@ -94,6 +96,7 @@ def _settings(plan: SetPlan, arm: GuidedArm, numbers: range) -> dict[str, Any]: 
     return {
         "recipe": arm.recipe.settings(),
         "class_conditional": arm.class_conditional,
+        "denoiser": plan.denoiser,
         "weights": plan.weights.get(arm.name, ""),
         "seeds": [plan.first_seed + numbers.start, plan.first_seed + numbers.stop],
         "classes": plan.classes,

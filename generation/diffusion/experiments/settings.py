@@ -1,7 +1,7 @@
 """What the experiments run on: SportBalls with the shipped weights, or photographs with networks trained for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from generation.diffusion.evaluation import accuracies
 from generation.diffusion.experiments.measures import sportballs_references
 from generation.diffusion.experiments.robust_ablation import Setting
 from generation.diffusion.experiments.stages import Pixels, Report, device_here
-from generation.diffusion.experiments.trained import trained_classifier, trained_denoiser
+from generation.diffusion.experiments.trained import seconds_a_step, trained_classifier, trained_denoiser
 from generation.diffusion.planned import data_of
 from generation.diffusion.plans import ClassifierPlan, DenoiserPlan, Kind, plan_of
 from generation.diffusion.process import Diffusion
@@ -53,6 +53,7 @@ def sportballs_setting(weights: Path) -> Setting:
     return Setting(
         name="SportBalls at 64 px, drawn by this project",
         source=sportballs_source(load_denoiser(weights / "sportballs-denoiser.safetensors", device=device_here())),
+        denoiser_sha256=inspect_checkpoint(weights / "sportballs-denoiser.safetensors").sha256,
         judge=shipped_judge(weights),
         class_labels=CLASS_LABELS,
         references=sportballs_references,
@@ -62,16 +63,7 @@ def sportballs_setting(weights: Path) -> Setting:
 
 def photographs_setting(photographs: Photographs, *, folder: Path, report: Report) -> Setting:
     """Photographs, with a denoiser and a judge trained on them in the folder, or found there."""
-    shared = {"data": photographs.data, "image_size": photographs.image_size, "batch_size": photographs.batch_size}
-    shared |= {"flips": True, "seed": 5}
-    denoiser = plan_of(
-        DenoiserPlan,
-        {**shared, "name": "denoiser", "steps": photographs.denoiser_steps, "architecture": photographs.architecture},
-    )
-    judge = plan_of(
-        ClassifierPlan,
-        {**shared, "name": "judge", "steps": photographs.judge_steps, "kind": Kind.CLEAN, "seed": 6},
-    )
+    denoiser, judge = _denoiser_plan(photographs), _judge_plan(photographs)
     path = trained_denoiser(denoiser, folder=folder, report=report)
     judging = load_classifier(trained_classifier(judge, folder=folder, report=report), device=device_here())
     if not isinstance(judging, CleanClassifier):
@@ -80,10 +72,22 @@ def photographs_setting(photographs: Photographs, *, folder: Path, report: Repor
     return Setting(
         name=data.description,
         source=_source(path),
+        denoiser_sha256=inspect_checkpoint(path).sha256,
         judge=judging,
         class_labels=data.class_labels,
         references=partial(_references, data),
         accuracies=partial(_accuracies, data),
+    )
+
+
+def photographs_within(photographs: Photographs, *, seconds: float, folder: Path) -> Photographs:
+    """The same with as many steps as fit, at most those given: 30 % of the time is the denoiser's, 5 % the judge's."""
+    denoiser = seconds_a_step(_denoiser_plan(photographs), folder=folder)
+    judge = seconds_a_step(_judge_plan(photographs), folder=folder)
+    return replace(
+        photographs,
+        denoiser_steps=max(20, min(photographs.denoiser_steps, int(0.3 * seconds / denoiser))),
+        judge_steps=max(20, min(photographs.judge_steps, int(0.05 * seconds / judge))),
     )
 
 
@@ -112,6 +116,21 @@ def guide_plan(
         return plan_of(ClassifierPlan, {**changes, **published, **size, "architecture": photographs.architecture})
     quick = {"optimiser": "muon", "learning_rate": 2e-3, "ema_decay": 0.97, "batch_size": 32, "bf16": True}
     return plan_of(ClassifierPlan, {**changes, **quick, "threads": 1, "workers": 2})
+
+
+def _denoiser_plan(photographs: Photographs) -> DenoiserPlan:
+    own = {"name": "denoiser", "steps": photographs.denoiser_steps, "architecture": photographs.architecture}
+    return plan_of(DenoiserPlan, {**_shared(photographs), **own, "seed": 5})
+
+
+def _judge_plan(photographs: Photographs) -> ClassifierPlan:
+    own = {"name": "judge", "steps": photographs.judge_steps, "kind": Kind.CLEAN}
+    return plan_of(ClassifierPlan, {**_shared(photographs), **own, "seed": 6})
+
+
+def _shared(photographs: Photographs) -> dict[str, object]:
+    size = {"image_size": photographs.image_size, "batch_size": photographs.batch_size}
+    return {"data": photographs.data, "flips": True, **size}
 
 
 def _source(path: Path) -> Source:

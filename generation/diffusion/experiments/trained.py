@@ -3,12 +3,11 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from generation.diffusion.checkpoints import CheckpointFacts, inspect_checkpoint
 from generation.diffusion.experiments.stages import Report
-from generation.diffusion.plans import ClassifierPlan, DenoiserPlan, Kind, TrainingPlan
+from generation.diffusion.plans import ClassifierPlan, DenoiserPlan, TrainingPlan
 from generation.diffusion.training import Progress
 from generation.diffusion.training_runs import state_path, train_classifier_run, train_denoiser_run
 
@@ -30,16 +29,19 @@ def trained_denoiser(plan: DenoiserPlan, *, folder: Path, report: Report) -> Pat
     )
 
 
-def seconds_a_step(plan: ClassifierPlan, *, folder: Path) -> float:
+def seconds_a_step(plan: ClassifierPlan | DenoiserPlan, *, folder: Path) -> float:
     """How long a training step takes here, of a few that are thrown away."""
-    probe = ClassifierPlan(**{**asdict(plan), "name": "probe", "steps": 4, "anneal_steps": 0, "held_out": 5})
+    probe = replace(plan, name="probe", steps=4, anneal_steps=0)
     seconds: list[float] = []
     started = time.monotonic()
 
     def on_step(progress: Progress) -> None:
         seconds.append(time.monotonic() - started)
 
-    train_classifier_run(probe, out=folder, on_step=on_step)
+    if isinstance(probe, ClassifierPlan):
+        train_classifier_run(replace(probe, held_out=5), out=folder, on_step=on_step)
+    else:
+        train_denoiser_run(probe, out=folder, on_step=on_step)
     for name in ("probe.safetensors", "probe.md", "probe.state"):
         (folder / name).unlink(missing_ok=True)
     # The first step also pays for what torch sets up.
@@ -50,9 +52,9 @@ def _trained(
     plan: TrainingPlan, *, folder: Path, train: Callable[[Callable[[Progress], None]], Path], report: Report
 ) -> Path:
     path = folder / f"{plan.name}.safetensors"
-    if path.exists() and _is_of(plan, inspect_checkpoint(path)):
-        return path
     _forget_other_run(plan, folder)
+    if path.exists():
+        return path
 
     def on_step(progress: Progress) -> None:
         report(progress.step, plan.steps, f"training {plan.name}, loss {progress.loss:.3f}")
@@ -60,25 +62,13 @@ def _trained(
     return train(on_step)
 
 
-def _is_of(plan: TrainingPlan, facts: CheckpointFacts) -> bool:
-    """Whether a file's own facts are what this plan would give."""
-    card = facts.card
-    same = all(card.get(name) == value for name, value in _facts(plan).items())
-    if isinstance(plan, ClassifierPlan):
-        attack = plan.attack.facts() if plan.kind is Kind.ROBUST else None
-        return same and facts.adversarial == attack and facts.noise_trained == (plan.kind is not Kind.CLEAN)
-    return same
-
-
-def _facts(plan: TrainingPlan) -> dict[str, int]:
-    return {"steps": plan.steps, "batch size": plan.batch_size, "seed": plan.seed}
-
-
 def _forget_other_run(plan: TrainingPlan, folder: Path) -> None:
-    """Put away the state of a run with another plan, which could not be continued by this one."""
+    """Put away what a run with another plan left: its weights are not this plan's, its state can't be continued."""
     kept = folder / f"{plan.name}.plan.json"
     wanted = json.dumps(asdict(plan), sort_keys=True)
-    if not (kept.exists() and kept.read_text(encoding="utf-8") == wanted):
-        state_path(plan, folder).unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(wanted, encoding="utf-8")
+    if kept.exists() and kept.read_text(encoding="utf-8") == wanted:
+        return
+    for left in (state_path(plan, folder), folder / f"{plan.name}.safetensors"):
+        left.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.write_text(wanted, encoding="utf-8")

@@ -41,6 +41,7 @@ from generation.diffusion.experiments.settings import (
     Photographs,
     guide_plan,
     photographs_setting,
+    photographs_within,
     sportballs_setting,
 )
 from generation.diffusion.experiments.stages import Stages
@@ -73,6 +74,7 @@ def networks() -> Networks:
         source=sportballs_source(load_denoiser(WEIGHTS / "sportballs-denoiser.safetensors")),
         guides={CLEAN: judge(), NOISED: guide},
         judge=judge(),
+        denoiser_sha256="d",
         sha256={CLEAN: "c", NOISED: "n"},
     )
 
@@ -212,9 +214,11 @@ def test_a_classifier_is_trained_once_and_again_only_for_another_plan(tmp_path: 
         raise AssertionError(note)
 
     assert trained_classifier(plan, folder=tmp_path, report=never).read_bytes() == first
-    other = replace(plan, eps=0.25, attack_step=0.1)
-    trained_classifier(other, folder=tmp_path, report=silent)
-    assert path.read_bytes() != first
+    # Whatever differs makes another classifier, also what its card does not name.
+    for other in (replace(plan, eps=0.25, attack_step=0.1), replace(plan, smallest_ball=15)):
+        before = path.read_bytes()
+        trained_classifier(other, folder=tmp_path, report=silent)
+        assert path.read_bytes() != before
 
 
 def test_the_ablation_measures_every_guide_and_its_page_both_tables(tmp_path: Path) -> None:
@@ -279,6 +283,10 @@ def test_the_ablation_trains_everything_it_needs_on_photographs(tmp_path: Path) 
         judge_steps=2,
         batch_size=4,
     )
+    long = replace(photographs, denoiser_steps=5000, judge_steps=500)
+    little, plenty = (photographs_within(long, seconds=seconds, folder=tmp_path) for seconds in (0.0, 1e6))
+    assert (little.denoiser_steps, little.judge_steps) == (20, 20)
+    assert (plenty.denoiser_steps, plenty.judge_steps) == (5000, 500)
     setting = photographs_setting(photographs, folder=tmp_path, report=silent)
     assert tuple(setting.class_labels) == ("cat", "dog")
     assert setting.references(100).shape == (8, 16, 16, 3)
