@@ -3,6 +3,7 @@
 `analyse(Votes.from_rows(...))` or `analyse(read_csv(path))` gives a frozen `Report`.
 """
 
+from analysis.plan import InvalidPlan, Plan
 from analysis.preference import InvalidThreshold
 from analysis.records import Unavailable
 from analysis.report import Pairing, Report, analyse
@@ -10,10 +11,12 @@ from analysis.vote_file import read_csv
 from analysis.votes import InvalidVotes, Pair, VoteColumns, Votes
 
 __all__ = [
+    "InvalidPlan",
     "InvalidThreshold",
     "InvalidVotes",
     "Pair",
     "Pairing",
+    "Plan",
     "Report",
     "Unavailable",
     "VoteColumns",

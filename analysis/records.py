@@ -33,12 +33,16 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class Method:
-    """What a test is called, what it takes for granted and where it comes from, in words for the page."""
+    """What a figure is called, what it takes for granted and where it comes from, in words for the page.
+
+    name: as in the report's JSON. explains: one sentence that says to a reader what the number means.
+    """
 
     name: str
     title: str
     assumes: str
     citation: str
+    explains: str = ""
 
 
 def as_json(value: object) -> Json:

@@ -8,26 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from os import PathLike
 
 import numpy as np
 
 from analysis import tables
 from analysis.intervals import TwoWay
+from analysis.plan import Plan
 from analysis.position import AdjustedNet, Position, position
 from analysis.preference import (
     Counts,
     Shares,
     Summary,
-    Threshold,
     ThresholdTable,
     shares,
     threshold_table,
 )
 from analysis.records import Json, Unavailable, as_json
 from analysis.significance import METHODS, Tests, significance
+from analysis.vote_file import read_csv
 from analysis.votes import Ints, Votes
 
-THRESHOLDS: tuple[Threshold, ...] = (50, 60, 70, 80)
 FEW_RATERS = 5
 ENOUGH_SIDE_VOTES = 20
 
@@ -67,8 +68,12 @@ class Report:
     """
 
     arms: tuple[str, ...]
+    plan: Plan
+    plan_is_fixed: bool
+    simulated: bool
     thresholds: tuple[str, ...]
     votes: int
+    gold_votes: int
     pairs: int
     unjudged: int
     raters: int
@@ -93,16 +98,23 @@ class Report:
         return tables.as_latex(pairing.threshold_table for pairing in self.pairings)
 
 
-def analyse(votes: Votes, *, thresholds: Iterable[Threshold] = THRESHOLDS) -> Report:
-    """Compute the whole report of a vote log; raises InvalidThreshold.
+def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None) -> Report:
+    """Compute the whole report of a checked log, or of a CSV file; raises InvalidVotes, OSError for a file.
 
+    plan: what was fixed before the votes. Without one everything is exploratory and the usual figures are computed.
     Comparisons without a vote count as no preference. Without any vote the figures are `Unavailable("no_votes")`.
     """
-    wanted = tuple(thresholds)
-    pairings = tuple(_pairings(votes, wanted))
+    if not isinstance(votes, Votes):
+        votes = read_csv(votes)
+    followed = plan or Plan()
+    pairings = tuple(_pairings(votes, followed.thresholds))
     per_pair = np.bincount(votes.pair, minlength=votes.n_pairs)
     return Report(
         arms=votes.arms,
+        plan=followed,
+        plan_is_fixed=plan is not None,
+        simulated=votes.simulated,
+        gold_votes=votes.gold.n,
         thresholds=tuple(row.threshold for row in pairings[0].threshold_table.rows),
         votes=votes.n_votes,
         pairs=votes.n_pairs,
@@ -114,14 +126,14 @@ def analyse(votes: Votes, *, thresholds: Iterable[Threshold] = THRESHOLDS) -> Re
     )
 
 
-def _pairings(votes: Votes, thresholds: tuple[Threshold, ...]) -> Iterable[Pairing]:
+def _pairings(votes: Votes, thresholds: tuple[str, ...]) -> Iterable[Pairing]:
     present = {tuple(two) for two in np.unique(votes.pair_arms, axis=0).tolist()}
     for first, second in combinations(range(len(votes.arms)), 2):
         if (first, second) in present:
             yield _pairing(votes if len(votes.arms) == 2 else votes.between(first, second), thresholds)
 
 
-def _pairing(votes: Votes, thresholds: tuple[Threshold, ...]) -> Pairing:
+def _pairing(votes: Votes, thresholds: tuple[str, ...]) -> Pairing:
     counts = Counts.of(votes)
     tests = significance(votes, counts)
     table = threshold_table(counts, thresholds)

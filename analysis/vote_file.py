@@ -11,8 +11,10 @@ from typing import TextIO
 from analysis.votes import InvalidVotes, Pair, VoteColumns, Votes
 
 REQUIRED = ("pair_id", "class_label", "rater_id", "left_arm", "choice", "response_ms")
-OPTIONAL = ("right_arm", "group")
-NEVER_EMPTY = ("pair_id", "rater_id", "left_arm", "right_arm", "group")
+OPTIONAL = ("right_arm", "group_id", "gold_arm", "simulated")
+NEVER_EMPTY = ("pair_id", "rater_id", "left_arm", "right_arm", "group_id")
+
+NOT_SIMULATED = {"", "0", "no", "false"}
 
 
 def read_csv(
@@ -21,7 +23,8 @@ def read_csv(
     """Read a vote log from a path or an open text stream.
 
     Columns `pair_id,class_label,rater_id,left_arm,choice,response_ms` in any order; `right_arm` where there are more
-    than two arms, `group` where pairs share a class and seed; others are ignored. UTF-8, comma separated.
+    than two arms, `group_id` where pairs share a class and seed, `gold_arm` with the right answer of gold rows (empty
+    elsewhere), `simulated` where a program voted; others are ignored. UTF-8, comma separated, in order of arrival.
     Raises InvalidVotes naming the line and the column, OSError where there is no such file.
     """
     return Votes.from_rows(read_columns(source), pairs=pairs, arms=arms)
@@ -60,9 +63,11 @@ def _columns(stream: TextIO) -> VoteColumns:
         choice=cells["choice"],
         right_arm=cells.get("right_arm"),
         class_label=cells["class_label"],
-        group=cells.get("group"),
+        group_id=cells.get("group_id"),
         response_ms=[_milliseconds(text, line) for text, line in zip(cells["response_ms"], lines, strict=True)],
+        gold_arm=cells.get("gold_arm"),
         lines=lines,
+        simulated=any(cell.lower() not in NOT_SIMULATED for cell in cells.get("simulated", ())),
     )
 
 

@@ -12,15 +12,17 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from analysis.plan import Plan
+from analysis.records import Json
 from generation.models import Arm, Batch, Image
 from survey_site.querysets import ComparisonQuerySet, StudyQuerySet, TrialQuerySet, VoteQuerySet
 
 DEFAULT_QUESTION = "Which image is more realistic, and more aligned to the description?"
 
 
-def default_plan() -> dict[str, object]:
-    """Return the analysis plan of a new study: the paper's thresholds, in per cent."""
-    return {"thresholds": [50, 60, 70, 80]}
+def default_plan() -> dict[str, Json]:
+    """Return the analysis plan of a new study, as the analysis writes it."""
+    return Plan().as_json()
 
 
 def new_secret() -> str:
@@ -55,6 +57,10 @@ class Study(models.Model):
         help_text="Votes wanted per comparison. Empty: every rater may see every comparison.",
     )
     plan = models.JSONField(default=default_plan, help_text="The analysis plan; frozen when the study opens.")
+    plan_sha256 = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Of the frozen plan. Empty: no plan preceded the votes."
+    )
+    is_simulated = models.BooleanField(default=False, help_text="Programs voted, not people. Said wherever it shows.")
     opens_when_ready = models.BooleanField(default=False, help_text="Open by itself when all images are there.")
     secret = models.CharField(max_length=64, default=new_secret, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -84,9 +90,9 @@ class Study(models.Model):
         return reverse("rate", args=[self.slug])
 
     @property
-    def thresholds(self) -> tuple[int, ...]:
-        """Return the thresholds of the preference table, in per cent."""
-        return tuple(self.plan["thresholds"])
+    def analysis_plan(self) -> Plan:
+        """Return the plan as the analysis reads it; the question is the study's own."""
+        return Plan.of({**self.plan, "question": self.question})
 
 
 class Comparison(models.Model):
@@ -97,6 +103,11 @@ class Comparison(models.Model):
         GOLD = "gold", "Gold"
         IDENTICAL = "identical", "Identical"
 
+    class Expected(models.TextChoices):
+        A = "a", "Image a"
+        B = "b", "Image b"
+        TIE = "tie", "Same"
+
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="comparisons")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.NORMAL)
     position = models.PositiveIntegerField(
@@ -105,6 +116,9 @@ class Comparison(models.Model):
     pair_id = models.CharField(max_length=100, help_text="The pair's name in exports.")
     image_a = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="comparisons_as_a")
     image_b = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="comparisons_as_b")
+    expected = models.CharField(
+        max_length=3, choices=Expected, blank=True, help_text="The right answer of a gold or identical comparison."
+    )
     votes_wanted = models.PositiveIntegerField(null=True)
     votes_max = models.PositiveIntegerField(
         null=True, help_text="Late votes count up to here; past it they are refused."
@@ -126,6 +140,9 @@ class Comparison(models.Model):
             models.UniqueConstraint(name="one_comparison_a_pair_id", fields=("study", "pair_id")),
             models.UniqueConstraint(
                 name="one_comparison_of_two_images", fields=("study", "kind", "image_a", "image_b")
+            ),
+            models.CheckConstraint(
+                name="comparison_answer_iff_not_normal", condition=Q(kind="normal") ^ ~Q(expected="")
             ),
             models.CheckConstraint(
                 name="comparison_sides_add_up",

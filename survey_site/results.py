@@ -52,7 +52,7 @@ def study_report(study: Study) -> Report:
 
     Raises `analysis.InvalidVotes` for a study without comparisons.
     """
-    return analyse(votes_of(study), thresholds=study.thresholds)
+    return analyse(votes_of(study), plan=study.analysis_plan if study.plan_sha256 else None)
 
 
 def votes_of(study: Study) -> Votes:
