@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analysis.intervals import Interval
+from analysis.records import Unavailable
 from analysis.votes import Bools, Votes
 
 
@@ -19,6 +21,35 @@ class Filter:
     name: str
     sentence: str
     flags: Callable[[Votes], Bools]
+
+
+@dataclass(frozen=True)
+class FilteredNet:
+    """The headline test (two_way_net) over the votes, pairs and raters that a filter leaves."""
+
+    estimate: float
+    se: float
+    df: float
+    ci95: Interval
+    p: float
+    votes: int
+    pairs: int
+    raters: int
+
+
+@dataclass(frozen=True)
+class FilterEffect:
+    """What one filter would leave out, and the headline without it.
+
+    raters, votes: left out. headline: `no_votes`, `one_rater`, `one_pair` or `zero_variance` where too little is left;
+    None with more than two arms, where there is no one headline.
+    """
+
+    name: str
+    sentence: str
+    raters: int
+    votes: int
+    headline: FilteredNet | Unavailable | None
 
 
 FILTERS: dict[str, Filter] = {}
