@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from analysis.multiplicity import Correction
 from analysis.preference import InvalidThreshold, exact_threshold
 from analysis.rater_filters import FILTERS
 from analysis.records import Json, as_json
@@ -33,14 +34,6 @@ class Headline(StrEnum):
 
     NET = "two_way_net"
     SIDE_SHARE = "two_way_side_share"
-
-
-class Correction(StrEnum):
-    """How the p-values of one family are corrected for their number."""
-
-    HOLM = "holm"
-    BH = "fdr_bh"
-    NONE = "none"
 
 
 class StoppingRule(StrEnum):
