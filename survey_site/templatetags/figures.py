@@ -2,13 +2,14 @@
 
 from django import template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from analysis import Unavailable
-from analysis.charts import threshold_bars
+from analysis.charts import CHARTS, draw_chart
+from analysis.charts.rendering import svg_of
+from analysis.report import Pairing, Report
 
 register = template.Library()
-register.filter(threshold_bars)
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -48,3 +49,13 @@ def interval(ci95: tuple[float, float]) -> SafeString:
 def is_unavailable(figure: object) -> bool:
     """Tell whether a figure could not be computed; its `detail` says why."""
     return isinstance(figure, Unavailable)
+
+
+@register.inclusion_tag("results/_chart.html")
+def chart(name: str, subject: Pairing | Report) -> dict[str, object]:
+    """Draw one chart of a pairing or of the report into the page, or say why there is none."""
+    drawing = draw_chart(name, subject)
+    if isinstance(drawing, Unavailable):
+        return {"kind": CHARTS[name], "missing": drawing.detail}
+    # Safe: vl-convert escapes every text of the data that it draws, and `svg_of` the alt text.
+    return {"kind": CHARTS[name], "svg": mark_safe(svg_of(drawing))}

@@ -1,0 +1,35 @@
+"""What several charts have in common: inline data, the arms' colours, numbers as they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import altair as alt
+
+from analysis.charts.theme import ARM_A, ARM_B, ARM_NONE, INK_SOFT
+
+Row = Mapping[str, str | int | float | bool | None]
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def table(rows: Iterable[Row]) -> alt.InlineData:
+    """Rows of plain values as a chart's own data, so that a spec is complete in itself."""
+    return alt.InlineData(values=[dict(row) for row in rows])
+
+
+def arm_colours(arms: Sequence[str], neither: str) -> alt.Color:
+    """Colour by `who`: the first arm, the second arm and neither, with the legend in that order."""
+    scale = alt.Scale(domain=[arms[0], neither, arms[1]], range=[ARM_A, ARM_NONE, ARM_B])
+    return alt.Color("who:N", scale=scale, legend=alt.Legend(orient="top", title=None))
+
+
+def level(at: float, *, axis: str = "x") -> alt.Chart:
+    """A dashed line that says: here is no difference."""
+    rule = alt.Chart(table([{"at": at}])).mark_rule(strokeDash=[4, 3], color=INK_SOFT)
+    return rule.encode(x="at:Q") if axis == "x" else rule.encode(y="at:Q")
+
+
+def shown(value: float, decimals: int = 1) -> str:
+    """A number with a true minus; -0.04 is 0.0."""
+    return format(round(value, decimals) + 0.0, f".{decimals}f").replace("-", MINUS)

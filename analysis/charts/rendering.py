@@ -1,0 +1,81 @@
+"""From a drawing to files: SVG for the page, PNG and PDF for papers, Vega-Lite for those who want to change it.
+
+vl-convert runs Vega in the process, without a browser or a network. Its first drawing loads it (about a second).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING
+
+from analysis.charts.theme import CONFIG, GROUND
+from analysis.records import Json
+
+if TYPE_CHECKING:
+    import altair as alt
+
+PNG_SCALE = 3.0
+# Specs and drawings weigh some ten thousand characters each; a page has a dozen of them.
+REMEMBERED = 64
+# Names that Vega gives to parts of every drawing; two drawings in one page must not share them.
+VEGA_ID = re.compile(r'((?:\bid="|url\(#|href="#))((?:clip|gradient_?)\d+)')
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One chart of one study, ready to be rendered.
+
+    alt: what the chart shows, in words and numbers, for those who do not see it. spec: Vega-Lite, themed.
+    """
+
+    alt: str
+    spec: dict[str, Json] = field(repr=False)
+
+    @classmethod
+    def of(cls, chart: alt.TopLevelMixin, *, alt: str) -> Drawing:
+        """Take an Altair chart, checked against Vega-Lite's schema, and give it the theme."""
+        spec = chart.to_dict()
+        return cls(alt, {**spec, "description": alt, "background": GROUND, "config": CONFIG})
+
+    @property
+    def vega_lite(self) -> str:
+        return json.dumps(self.spec, sort_keys=True)
+
+
+def svg_of(drawing: Drawing) -> str:
+    """The drawing as one `<svg>` element that scales with its frame and says its alt text."""
+    return _svg(drawing.vega_lite, drawing.alt)
+
+
+def png_of(drawing: Drawing) -> bytes:
+    """The drawing as a PNG on white, three pixels to a CSS pixel."""
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(drawing.vega_lite, scale=PNG_SCALE))
+
+
+def pdf_of(drawing: Drawing) -> bytes:
+    """The drawing as one page of PDF, its text as text."""
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_pdf(drawing.vega_lite))
+
+
+def vega_lite_of(drawing: Drawing) -> str:
+    """The Vega-Lite specification with its data, as JSON that a Vega editor opens."""
+    return json.dumps(drawing.spec, indent=2)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _svg(vega_lite: str, alt: str) -> str:
+    import vl_convert
+
+    svg: str = vl_convert.vegalite_to_svg(vega_lite)
+    own = hashlib.sha256(vega_lite.encode()).hexdigest()[:8]
+    svg = VEGA_ID.sub(rf"\g<1>c{own}-\g<2>", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" ', 1)
