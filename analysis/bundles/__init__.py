@@ -1,0 +1,8 @@
+"""Results bundles: everything that a study's figures follow from, in one zip that anybody can check.
+
+`write_bundle` makes one, `verify_bundle` computes its report again and says equal or names the first difference.
+"""
+
+from analysis.bundles.verdict import Difference, UnreadableBundle, Verdict
+
+__all__ = ["Difference", "UnreadableBundle", "Verdict"]

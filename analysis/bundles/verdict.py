@@ -1,0 +1,51 @@
+"""What a check of a results bundle found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.records import Json
+
+
+class UnreadableBundle(Exception):
+    """The file is not a results bundle, or not a whole one; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where what is stored and what follows from the votes are not the same.
+
+    file: the member of the bundle. path: where in it, as `tests.two_way_net.p` or `line 17, column outcome`.
+    stored, recomputed: both values; `Absent` ones are None with `is_missing` or `is_new` set.
+    """
+
+    file: str
+    path: str
+    stored: Json
+    recomputed: Json
+    is_missing: bool = False
+    is_new: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a bundle holds together: its files as they were written, its report as its votes give it.
+
+    changed: a sentence for each file that is missing, changed or unknown to checksums.txt. difference: the first one
+    between report.json and the report computed again, None where they are equal. tolerance: how far numbers may lie
+    apart (relative; absolute below 1), 0.0 where the software is the same. other_versions: a phrase for each that is
+    not. plan_sha256: of the plan that preceded the votes, empty where none did.
+    """
+
+    changed: tuple[str, ...]
+    difference: Difference | None
+    tolerance: float
+    other_versions: tuple[str, ...]
+    plan_sha256: str
+    votes: int
+    pairs: int
+    numbers: int
+
+    @property
+    def is_equal(self) -> bool:
+        return not self.changed and self.difference is None
