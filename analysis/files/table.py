@@ -23,6 +23,7 @@ class Unit(StrEnum):
     COUNT = "count"
     PERCENT = "percent"
     NET = "net"
+    NET_SE = "net_se"
     NUMBER = "number"
     P = "p"
     ELO = "elo"
@@ -34,7 +35,7 @@ class Figure:
     """One number of a table, with its 95 % interval where it has one.
 
     PERCENT runs from 0 to 100, its interval too. NET is a mean of +1/0/-1, so it runs from -1 to 1 and is printed in
-    points. P is a probability that counts as evidence. MS are milliseconds.
+    points; NET_SE is its standard error. P is a probability that counts as evidence. MS are milliseconds.
     """
 
     value: float
@@ -98,6 +99,11 @@ def net(value: float, interval: Interval | Unavailable | None = None) -> Figure:
     return Figure(value, Unit.NET, interval)
 
 
+def net_se(value: float) -> Figure:
+    """The standard error of a net preference."""
+    return Figure(value, Unit.NET_SE)
+
+
 def number(value: float, interval: Interval | Unavailable | None = None) -> Figure:
     """A number without a unit of its own, such as a coefficient."""
     return Figure(value, Unit.NUMBER, interval)
@@ -141,7 +147,7 @@ def _printed(value: float, unit: Unit, *, sign: str = "-") -> str:
             return _decimals(value, 0, sign)
         case Unit.PERCENT:
             return _decimals(value, 1, sign) + f"{SPACE}%"
-        case Unit.NET:
+        case Unit.NET | Unit.NET_SE:
             return _decimals(100 * value, 1, sign)
         case Unit.P if value < 0.001:
             return "< 0.001"
