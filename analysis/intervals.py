@@ -20,14 +20,23 @@ Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 LEVEL = 0.95
+SQUARED_QUANTILE = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
 # Scores computed in floats cancel only to rounding; a variance this small beside that of single votes is none.
 ROUNDING = 1e-20
 
 
 def wilson(k: int, n: int) -> Interval:
     """Wilson's 95 % score interval of a share of k in n, n >= 1 (Wilson 1927, JASA 22:209)."""
-    low, high = stats.binomtest(k, n).proportion_ci(confidence_level=LEVEL, method="wilson")
-    return float(low), float(high)
+    low, high = wilsons(np.array([k]), np.array([n]))
+    return float(low[0]), float(high[0])
+
+
+def wilsons(k: Ints, n: Ints) -> tuple[Floats, Floats]:
+    """The lower and the upper ends of Wilson's 95 % intervals of many shares k / n, n >= 1; float64 as k and n."""
+    centre = (k + SQUARED_QUANTILE / 2) / (n + SQUARED_QUANTILE)
+    half = np.sqrt(SQUARED_QUANTILE * (k / n * (n - k) + SQUARED_QUANTILE / 4)) / (n + SQUARED_QUANTILE)
+    # Exactly 0 and 1 at the ends of the scale, where centre and half differ by rounding only.
+    return np.where(k == 0, 0.0, centre - half), np.where(k == n, 1.0, centre + half)
 
 
 def clopper_pearson(k: int, n: int) -> Interval:
