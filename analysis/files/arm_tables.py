@@ -57,7 +57,7 @@ def leaderboard_rows(board: Leaderboard) -> Table:
 def contrast_rows(board: Leaderboard) -> Table:
     """Every two arms: how far one rating is above the other."""
     return Table(
-        name="contrasts",
+        name="leaderboard.contrasts",
         title="Differences of ratings",
         columns=(
             Column("contrast", "Arms"),
@@ -85,7 +85,7 @@ def contrast_rows(board: Leaderboard) -> Table:
 def win_matrix_rows(matrix: WinMatrix) -> Table:
     """Arm by arm: how large a share of their votes the row's arm won against the column's."""
     return Table(
-        name="win_matrix",
+        name="leaderboard.win_matrix",
         title="Share of the votes between two arms that prefer the row's over the column's",
         columns=(Column("arm", "Arm"), *(Column(arm, f"over {arm}") for arm in matrix.arms)),
         rows=tuple(
@@ -105,7 +105,7 @@ def _won(matrix: WinMatrix, row: int, column: int) -> Cell:
 def chance_rows(matrix: WinMatrix) -> Table:
     """The model's chance that a new vote prefers the row's arm over the column's."""
     return Table(
-        name="p_beats",
+        name="bradley_terry.davidson.p_beats",
         title="Chance that a new vote prefers the row's arm over the column's",
         columns=(Column("arm", "Arm"), *(Column(arm, f"over {arm}") for arm in matrix.arms)),
         rows=tuple(
@@ -123,7 +123,7 @@ def pairwise_rows(rating: BradleyTerry) -> Table:
     family = rating.pairwise_family
     left_out = "; ".join(f"{arms} ({code})" for arms, code in family.left_out.items())
     return Table(
-        name="pairwise",
+        name="bradley_terry.pairwise",
         title="Net preference between every two arms, from their own votes alone",
         columns=(
             Column("arms", "Arms"),

@@ -115,7 +115,7 @@ def _test(result: TestResult | VoteSign | Unavailable) -> Row:
 def error_rows(test: TwoWay, *, arms: tuple[str, str]) -> Table:
     """What the headline's standard error is made of: the answer to "why is p not smaller, with so many votes?"."""
     return Table(
-        name="two_way_net",
+        name="tests.two_way_net",
         title="What the headline's error is made of",
         arms=arms,
         columns=(Column("figure", "Figure"), Column("value", "Value")),

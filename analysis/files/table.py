@@ -57,7 +57,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a report. name: as the part of the JSON it comes from.
+    """One table of a report. name: the path of the JSON that it comes from, such as `bradley_terry.pairwise`.
 
     arms: of the pairing that it is about; empty where it is about all arms or about the raters. The first column
     names the rows. notes: sentences to stand below it.
