@@ -1,26 +1,96 @@
 """Named, versioned rules that leave raters out of an analysis; chosen before the result is seen.
 
 A rule may look at how somebody rated (sides, times, gold comparisons), never at which arm they preferred. Its name
-holds its version: a rule that changes gets a new one, so that an old plan still means what it meant.
+holds its version: a rule that changes gets a new one, so that an old plan still means what it meant. Agreement with
+the majority is no rule and never will be: leaving out those who disagree makes any majority look larger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from analysis.intervals import Interval
-from analysis.records import Unavailable
+import numpy as np
+
+from analysis.intervals import Crossed, Interval
+from analysis.rater_quality import Screens
+from analysis.records import Method, Unavailable
+from analysis.significance import two_way_net
 from analysis.votes import Bools, Votes
+
+METHODS = (
+    Method(
+        "filter_effects",
+        "The headline without the raters that each named filter would leave out",
+        "as the headline; the filter was chosen before the result was seen",
+        "",
+        "If the headline hardly moves when doubtful raters are left out, they did not make it; a filter that was not "
+        "in the plan is shown for comparison only, and agreement with the majority is never one.",
+    ),
+)
+
+
+class UnknownFilter(ValueError):
+    """A name that is none of FILTERS; the message lists those there are."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """One rule. name: with version, such as `position@1`. flags: Votes -> bool [R], True for who is left out."""
+    """One rule. name: with version, such as `position@1`. flags: Screens -> bool [R], True for who is left out."""
 
     name: str
     sentence: str
-    flags: Callable[[Votes], Bools]
+    flags: Callable[[Screens], Bools]
+
+
+# What a name stands for never changes: another rule, or another number in one, gets the next version beside it.
+FILTERS: dict[str, Filter] = {
+    rule.name: rule
+    for rule in (
+        Filter(
+            "position@1",
+            "Leaves out raters who press left and right unequally often: exact binomial test, p < 0.05 after Holm's "
+            "correction over all raters.",
+            lambda screens: screens.position,
+        ),
+        Filter(
+            "runs@1",
+            "Leaves out raters who change sides too regularly or too rarely: exact runs test of left and right, "
+            "p < 0.05 after Holm's correction over all raters.",
+            lambda screens: screens.runs,
+        ),
+        Filter(
+            "fast@1",
+            "Leaves out raters who gave more than half of their timed votes in under 500 ms.",
+            lambda screens: screens.fast,
+        ),
+        Filter(
+            "gold@1",
+            "Leaves out raters who answered fewer than 70 % of at least 4 gold comparisons rightly.",
+            lambda screens: screens.gold,
+        ),
+        Filter(
+            "position_or_gold@1",
+            "Leaves out raters whom position@1 or gold@1 leaves out; together the two find more inattentive raters "
+            "than any one screen.",
+            lambda screens: screens.position | screens.gold,
+        ),
+    )
+}
+
+
+def excluded_by(names: Iterable[str], votes: Votes) -> Bools:
+    """Whom at least one of the named filters leaves out, bool [R]. Raises UnknownFilter.
+
+    Every filter looks at the whole log, so their order does not matter.
+    """
+    screens = Screens(votes)
+    excluded = np.zeros(votes.n_raters, dtype=np.bool_)
+    for name in names:
+        if name not in FILTERS:
+            raise UnknownFilter(f"{name!r} is not a filter; there are {', '.join(FILTERS)}")
+        excluded |= FILTERS[name].flags(screens)
+    return excluded
 
 
 @dataclass(frozen=True)
@@ -52,4 +122,25 @@ class FilterEffect:
     headline: FilteredNet | Unavailable | None
 
 
-FILTERS: dict[str, Filter] = {}
+def filter_effects(votes: Votes) -> tuple[FilterEffect, ...]:
+    """What each filter alone would leave out of a log, and what the headline of a two-arm log would be without it."""
+    screens = Screens(votes)
+    given = screens.buttons.sum(axis=1)
+    whole = _headline(votes)
+    effects = []
+    for rule in FILTERS.values():
+        flagged = rule.flags(screens)
+        headline = _headline(votes.without_raters(flagged)) if flagged.any() else whole
+        effects.append(FilterEffect(rule.name, rule.sentence, int(flagged.sum()), int(given[flagged].sum()), headline))
+    return tuple(effects)
+
+
+def _headline(votes: Votes) -> FilteredNet | Unavailable | None:
+    if len(votes.arms) > 2:
+        return None
+    if not votes.n_votes:
+        return Unavailable("no_votes", "no vote is left")
+    net = two_way_net(votes, Crossed.of(votes))
+    if isinstance(net, Unavailable):
+        return net
+    return FilteredNet(net.estimate, net.se, net.df, net.ci95, net.p, net.n, net.pairs, net.raters)
