@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import altair as alt
 
 from analysis.charts.theme import ARM_A, ARM_B, ARM_NONE, INK_SOFT
+from analysis.records import Unavailable
 
 Row = Mapping[str, str | int | float | bool | None]
+
+T = TypeVar("T")
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -26,8 +30,27 @@ def arm_colours(arms: Sequence[str], neither: str) -> alt.Color:
 
 def level(at: float, *, axis: str = "x") -> alt.Chart:
     """A dashed line that says: here is no difference."""
-    rule = alt.Chart(table([{"at": at}])).mark_rule(strokeDash=[4, 3], color=INK_SOFT)
-    return rule.encode(x="at:Q") if axis == "x" else rule.encode(y="at:Q")
+    rule: alt.Chart = alt.Chart(table([{"at": at}])).mark_rule(strokeDash=[4, 3], color=INK_SOFT)
+    encoded: alt.Chart = rule.encode(x="at:Q") if axis == "x" else rule.encode(y="at:Q")
+    return encoded
+
+
+def count(n: int, noun: str) -> str:
+    """A number of things in words: 1 rater, 1,204 raters."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def thinned(items: Sequence[T], most: int) -> Sequence[T]:
+    """At most so many of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    step = (len(items) - 1) / max(1, most - 1)
+    return [items[round(place * step)] for place in range(most)]
+
+
+def missing(figure: Unavailable | None) -> Unavailable:
+    """Why a chart cannot be drawn: the reason of the figure that it would show."""
+    return figure or Unavailable("not_computed", "this report does not hold the figures")
 
 
 def shown(value: float, decimals: int = 1) -> str:

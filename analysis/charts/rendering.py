@@ -17,7 +17,7 @@ from analysis.charts.theme import CONFIG, GROUND
 from analysis.records import Json
 
 if TYPE_CHECKING:
-    import altair as alt
+    from altair.typing import ChartType
 
 PNG_SCALE = 3.0
 # Specs and drawings weigh some ten thousand characters each; a page has a dozen of them.
@@ -37,7 +37,7 @@ class Drawing:
     spec: dict[str, Json] = field(repr=False)
 
     @classmethod
-    def of(cls, chart: alt.TopLevelMixin, *, alt: str) -> Drawing:
+    def of(cls, chart: ChartType, *, alt: str) -> Drawing:
         """Take an Altair chart, checked against Vega-Lite's schema, and give it the theme."""
         spec = chart.to_dict()
         return cls(alt, {**spec, "description": alt, "background": GROUND, "config": CONFIG})

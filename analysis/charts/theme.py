@@ -19,10 +19,13 @@ WARN = "#8a5a00"
 BAD = "#a4262c"
 COLOURS = (GROUND, LINE, INK, INK_SOFT, ARM_A, ARM_B, ARM_NONE, WARN, BAD)
 
-# One width for every screen: shrunk to a phone the type is still 10 px, and two charts stand beside each other on a
-# desk. Vega adds the room for axis labels to it.
-WIDTH = 330
-FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+# One width for every screen, axes and labels included: shrunk to a phone the type is still 10 px, and two charts
+# stand beside each other on a desk.
+WIDTH = 400
+# Where charts stand on top of each other Vega has no such width: this much of it is left beside a vertical axis.
+PANEL_WIDTH = 345
+# These have the same widths letter by letter, so what was measured here fits wherever it is shown.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 _AXIS: dict[str, Json] = {
     "domainColor": INK_SOFT,
@@ -48,6 +51,8 @@ CONFIG: dict[str, Json] = {
     # One text for the whole chart stands on the drawing; a label on every mark would be noise to a screen reader.
     "aria": False,
     "font": FONT,
+    "autosize": {"type": "fit-x", "contains": "padding"},
+    "title": {"color": INK_SOFT, "fontSize": 12, "fontWeight": "normal", "anchor": "start"},
     "view": {"stroke": None},
     "axis": _AXIS,
     "legend": _LEGEND,

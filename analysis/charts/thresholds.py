@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import altair as alt
 
@@ -16,6 +17,14 @@ NONE = "no preference"
 ROW_HEIGHT = 36
 # In per cent: a narrower part cannot hold its number, which then stands beside it.
 ROOM_FOR_NUMBER = 7.0
+_ALIGN: dict[str, Literal["left", "center", "right"]] = {
+    "left": "right",
+    "right": "left",
+    "middle": "center",
+    "none": "center",
+}
+_SHIFT = {"left": -3, "right": 3, "middle": 0, "none": 0}
+_IS_NONE = f"datum.who === '{NONE}'"
 
 
 def draw(pairing: Pairing) -> Drawing:
@@ -35,9 +44,6 @@ def draw(pairing: Pairing) -> Drawing:
     numbers += [_numbers(base, "left", colour=INK), _numbers(base, "right", colour=INK)]
     chart = alt.layer(parts, *numbers).properties(width=WIDTH, height=ROW_HEIGHT * len(pairing.threshold_table.rows))
     return Drawing.of(chart, alt=_alt(pairing.threshold_table))
-
-
-_IS_NONE = f"datum.who === '{NONE}'"
 
 
 def _parts(row: ThresholdRow, arms: tuple[str, str]) -> Iterator[Row]:
@@ -68,9 +74,10 @@ def _place(who: str, part: tuple[float, float], arms: tuple[str, str]) -> tuple[
 
 
 def _numbers(base: alt.Chart, place: str, *, colour: str) -> alt.Chart:
-    align, dx = {"left": ("right", -3), "right": ("left", 3)}.get(place, ("center", 0))
-    words = base.transform_filter(f"datum.place === '{place}'").mark_text(align=align, dx=dx, color=colour)
-    return words.encode(x="at:Q", text="number:N")
+    words = base.transform_filter(f"datum.place === '{place}'")
+    mark: alt.Chart = words.mark_text(align=_ALIGN[place], dx=_SHIFT[place], color=colour)
+    numbers: alt.Chart = mark.encode(x="at:Q", text="number:N")
+    return numbers
 
 
 def _alt(shown_table: ThresholdTable) -> str:
