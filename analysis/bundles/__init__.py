@@ -4,5 +4,7 @@
 """
 
 from analysis.bundles.verdict import Difference, UnreadableBundle, Verdict
+from analysis.bundles.verifying import verify_bundle
+from analysis.bundles.writing import BundledStudy, write_bundle
 
-__all__ = ["Difference", "UnreadableBundle", "Verdict"]
+__all__ = ["BundledStudy", "Difference", "UnreadableBundle", "Verdict", "verify_bundle", "write_bundle"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from analysis.records import Json
@@ -15,16 +16,30 @@ class UnreadableBundle(Exception):
 class Difference:
     """The first place where what is stored and what follows from the votes are not the same.
 
-    file: the member of the bundle. path: where in it, as `tests.two_way_net.p` or `line 17, column outcome`.
-    stored, recomputed: both values; `Absent` ones are None with `is_missing` or `is_new` set.
+    file: the member of the bundle. path: where in it, as `tests.two_way_net.p` or `line 17, column outcome`; empty
+    where the file as a whole cannot be followed, and `problem` says why. stored, recomputed: both values.
+    is_extra: nothing like it follows from the votes. is_missing: it does, but is not stored.
     """
 
     file: str
     path: str
-    stored: Json
-    recomputed: Json
+    stored: Json = None
+    recomputed: Json = None
+    is_extra: bool = False
     is_missing: bool = False
-    is_new: bool = False
+    problem: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What differs, for a reader."""
+        if self.problem:
+            return f"{self.file} cannot be followed: {self.problem}"
+        stored, recomputed = (json.dumps(value, ensure_ascii=False) for value in (self.stored, self.recomputed))
+        if self.is_extra:
+            return f"{self.file}, {self.path}: {stored} stands there, but nothing like it follows from the votes"
+        if self.is_missing:
+            return f"{self.file}, {self.path}: {recomputed} follows from the votes, but is not there"
+        return f"{self.file}, {self.path}: {stored} stands there, {recomputed} follows from the votes"
 
 
 @dataclass(frozen=True)
