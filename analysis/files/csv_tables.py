@@ -34,7 +34,9 @@ def wide_csv(table: Table) -> str:
     header: list[str] = []
     for index, column in enumerate(table.columns):
         header += [column.name, f"{column.name}_low", f"{column.name}_high"] if index in wide else [column.name]
-    return _written([[*header, "unavailable"], *(_wide_line(table, row, wide) for row in table.rows)])
+    return _written(
+        [[*header, "unavailable"], *(_wide_line(table, (name, *row[1:]), wide) for name, row in table.named_rows())]
+    )
 
 
 def csv_files(tables: Iterable[Table]) -> Mapping[str, str]:
@@ -57,12 +59,12 @@ def _file_name(*parts: str) -> str:
 
 def _tidy_lines(table: Table) -> Iterator[list[object]]:
     first, second = table.arms if len(table.arms) == 2 else ("", "")
-    for row in table.rows:
+    for name, row in table.named_rows():
         for column, cell in zip(table.columns[1:], row[1:], strict=True):
             if cell is not None:
                 unit = cell.unit.value if isinstance(cell, Figure) else "text"
                 value, low, high = _numbers(cell)
-                start = [table.name, first, second, row[0], column.name]
+                start = [table.name, first, second, name, column.name]
                 yield [*start, unit, value, low, high, ";".join(_codes(cell))]
 
 

@@ -14,6 +14,8 @@ from analysis.files.table import Cell, Figure, Table, printed, printed_interval
 
 # More rows than this do not fit on a page.
 ROWS_ON_A_PAGE = 45
+# Texts of more letters than this are broken into lines.
+LONG_TEXT = 38
 
 NEEDS = r"% Needs \usepackage{booktabs,longtable}."
 # In pdflatex the other branches are skipped, so the letter itself does no harm there.
@@ -182,8 +184,13 @@ def _caption(table: Table) -> str:
 
 
 def _alignment(table: Table) -> str:
-    figures = (any(isinstance(cell, Figure) for cell in table.column(index)) for index in range(len(table.columns)))
-    return "".join("r" if has_figures and index else "l" for index, has_figures in enumerate(figures))
+    return "".join(_column(tuple(table.column(index)), first=not index) for index in range(len(table.columns)))
+
+
+def _column(cells: tuple[Cell, ...], *, first: bool) -> str:
+    if not first and any(isinstance(cell, Figure) for cell in cells):
+        return "r"
+    return r"p{0.4\linewidth}" if max((len(printed(cell)) for cell in cells), default=0) > LONG_TEXT else "l"
 
 
 def _head(table: Table) -> str:

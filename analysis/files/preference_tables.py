@@ -35,6 +35,7 @@ def threshold_rows(table: ThresholdTable, *, side_votes: str) -> Table:
             (f"> {row.threshold} %", *(percent(cell.percent, cell.wilson95) for cell in row.cells))
             for row in table.rows
         ),
+        keys=tuple(row.threshold for row in table.rows),
         notes=(
             f"Of {table.pairs} comparisons ({side_votes}); Same is left out of the share, ties and comparisons without "
             "side votes are no preference. 95 % intervals: Wilson, comparisons as units, for this panel of raters. "
@@ -57,6 +58,7 @@ def share_rows(shares: Shares) -> Table:
             Column("percent_if_votes_were_independent", "If votes were independent"),
         ),
         rows=tuple((name, *_share(answer)) for name, answer in named),
+        keys=(*shares.arms, "same"),
         notes=(
             f"Of {shares.n} votes. 95 % intervals of the shares allow for comparisons and raters; "
             "those in the last column (Wilson) would hold if votes were independent, which they are not.",
@@ -83,6 +85,7 @@ def test_rows(tests: Tests, *, arms: tuple[str, str]) -> Table:
             Column("p", "p"),
         ),
         rows=tuple((method.title, *_test(result)) for method, result in tests.rows()),
+        keys=tuple(method.name for method, _ in tests.rows()),
         notes=(
             f"Estimates are for {arms[0]}: net preference and means in points of +1/0/-1, shares in per cent, flip "
             "tests as votes for minus votes against; with 95 % intervals where the test has one. All tests are "

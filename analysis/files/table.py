@@ -60,7 +60,7 @@ class Table:
     """One table of a report. name: the path of the JSON that it comes from, such as `bradley_terry.pairwise`.
 
     arms: of the pairing that it is about; empty where it is about all arms or about the raters. The first column
-    names the rows. notes: sentences to stand below it.
+    names the rows; keys name them to programs where that is another name. notes: sentences to stand below it.
     """
 
     name: str
@@ -69,6 +69,12 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     arms: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def named_rows(self) -> Iterator[tuple[str, tuple[Cell, ...]]]:
+        """Each row with the name that programs know it by."""
+        names = self.keys or tuple(printed(row[0]) for row in self.rows)
+        return zip(names, self.rows, strict=True)
 
     def column(self, index: int) -> Iterator[Cell]:
         return (row[index] for row in self.rows)
