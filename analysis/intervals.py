@@ -7,7 +7,6 @@ therefore has a part per pair, a part per rater and, counted twice in those two,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -58,26 +57,39 @@ def around(estimate: float, se: float, *, df: float) -> Interval:
 
 @dataclass(frozen=True, eq=False)
 class Crossed:
-    """How N votes fall into pairs and raters. pair, rater: int64 [N]; clusters without a vote do not count."""
+    """How N votes fall into pairs and raters; clusters without a vote do not count.
+
+    pair, rater: int64 [N], numbered without gaps. pair_sizes [P], rater_sizes [R]: votes in each, int64.
+    """
 
     pair: Ints
     rater: Ints
+    pair_sizes: Ints
+    rater_sizes: Ints
 
     @classmethod
     def of(cls, votes: Votes) -> Crossed:
-        return cls(pair=np.unique(votes.pair, return_inverse=True)[1].astype(np.int64), rater=votes.rater)
+        """The clusters of a log."""
+        return cls.among(votes.pair, votes.rater)
+
+    @classmethod
+    def among(cls, pair: Ints, rater: Ints) -> Crossed:
+        """The clusters of any N votes, each with the number of its pair and of its rater (int64 [N], gaps allowed)."""
+        pair, pair_sizes = _without_gaps(pair)
+        rater, rater_sizes = _without_gaps(rater)
+        return cls(pair, rater, pair_sizes, rater_sizes)
 
     @property
     def n_votes(self) -> int:
         return len(self.pair)
 
-    @cached_property
+    @property
     def n_pairs(self) -> int:
-        return int(self.pair.max()) + 1
+        return len(self.pair_sizes)
 
-    @cached_property
+    @property
     def n_raters(self) -> int:
-        return int(self.rater.max()) + 1
+        return len(self.rater_sizes)
 
     def per_pair(self, values: Ints | Floats) -> Floats:
         """Sums over the votes on each pair, float64 [P]; exact for integers below 2**53."""
@@ -86,6 +98,14 @@ class Crossed:
     def per_rater(self, values: Ints | Floats) -> Floats:
         """Sums over the votes of each rater, float64 [R]."""
         return _sums(self.rater, values, size=self.n_raters)
+
+
+def _without_gaps(cluster: Ints) -> tuple[Ints, Ints]:
+    # Counting is ten times faster than numpy.unique, which sorts.
+    sizes = np.bincount(cluster)
+    if sizes.all():
+        return cluster, sizes
+    return (np.cumsum(sizes > 0) - 1)[cluster], sizes[sizes > 0]
 
 
 def _sums(cluster: Ints, values: Ints | Floats, *, size: int) -> Floats:
@@ -128,38 +148,59 @@ class TwoWay:
     p_additive_t: float
 
 
-def two_way_ratio(values: Ints, members: Ints, *, crossed: Crossed, null: float) -> TwoWay | Unavailable:
-    """The mean of `values` over the votes that are `members`, with both kinds of clustering allowed for.
+def two_way_mean(values: Ints, *, crossed: Crossed, null: float) -> TwoWay | Unavailable:
+    """The mean of whole numbers (int64 [N], N >= 1) over all votes, with both kinds of clustering allowed for.
 
-    values: int64 [N], zero outside the members. members: int64 [N] of 0 and 1, at least one 1. With every vote a
-    member this is a plain mean; otherwise a ratio estimator, e = (value - mean * member) / sum(members).
     Unavailable `one_pair`, `one_rater` (no second cluster to learn a variance from), `zero_variance`.
     """
-    held_by_pair, held_by_rater = crossed.per_pair(members), crossed.per_rater(members)
-    if problem := _too_few_clusters(held_by_pair, held_by_rater):
+    held = crossed.pair_sizes, crossed.rater_sizes
+    return _ratio(values, count=crossed.n_votes, held=held, crossed=crossed, null=null)
+
+
+def two_way_ratio(values: Ints, members: Ints, *, crossed: Crossed, null: float) -> TwoWay | Unavailable:
+    """The mean of `values` over the votes that are `members`: a ratio, e = (value - mean * member) / sum(members).
+
+    values: int64 [N], zero outside the members. members: int64 [N] of 0 and 1, at least one 1. Errors as two_way_mean.
+    """
+    held = crossed.per_pair(members), crossed.per_rater(members)
+    return _ratio(values, count=int(members.sum()), held=held, crossed=crossed, null=null)
+
+
+def _ratio(
+    values: Ints, *, count: int, held: tuple[Ints | Floats, Ints | Floats], crossed: Crossed, null: float
+) -> TwoWay | Unavailable:
+    if problem := _too_few_clusters(*held):
         return problem
-    total, count = int(values.sum()), int(members.sum())
-    # Integers until here, so that scores which cancel are exactly zero: (count * sum - total * size) / count^2.
-    by_pair = (count * crossed.per_pair(values) - total * held_by_pair) / count**2
-    by_rater = (count * crossed.per_rater(values) - total * held_by_rater) / count**2
-    by_vote = (count * values - total * members) / count**2
+    # Whole numbers, so floats hold them exactly and scores which cancel are exactly zero.
+    exact = values.astype(np.float64)
+    total, squares, n = int(exact.sum()), int(exact @ exact), crossed.n_votes
+    by_pair = (count * crossed.per_pair(exact) - total * held[0]) / count**2
+    by_rater = (count * crossed.per_rater(exact) - total * held[1]) / count**2
+    # The sum of ((count * value - total * member) / count^2)^2 over votes, multiplied out.
+    by_vote = (count * squares - total**2) / count**3
     return _two_way(
         total / count,
         null=null,
         n=count,
-        scores=(by_pair, by_rater, by_vote),
-        held=(held_by_pair, held_by_rater),
+        scores=(by_pair, by_rater),
+        var_vote=n / (n - 1) * by_vote,
+        held=held,
     )
 
 
 def two_way_scores(estimate: float, scores: Floats, *, crossed: Crossed, null: float = 0.0) -> TwoWay | Unavailable:
     """Any estimate whose error is a sum of one score per vote (float64 [N]), e.g. a regression coefficient."""
-    ones = np.ones(crossed.n_votes)
-    held = crossed.per_pair(ones), crossed.per_rater(ones)
+    held = crossed.pair_sizes, crossed.rater_sizes
     if problem := _too_few_clusters(*held):
         return problem
-    sums = crossed.per_pair(scores), crossed.per_rater(scores), scores
-    return _two_way(estimate, null=null, n=crossed.n_votes, scores=sums, held=held)
+    return _two_way(
+        estimate,
+        null=null,
+        n=crossed.n_votes,
+        scores=(crossed.per_pair(scores), crossed.per_rater(scores)),
+        var_vote=clustered_variance(scores),
+        held=held,
+    )
 
 
 def clustered_variance(scores: Floats) -> float:
@@ -167,12 +208,13 @@ def clustered_variance(scores: Floats) -> float:
     return float(len(scores) / (len(scores) - 1) * np.square(scores).sum())
 
 
-def effective_number(sizes: Floats) -> float:
+def effective_number(sizes: Ints | Floats) -> float:
     """Kish's effective number of clusters: how many equally large ones would weigh as these do."""
-    return float(sizes.sum() ** 2 / np.square(sizes).sum())
+    exact = np.asarray(sizes, dtype=np.float64)
+    return float(exact.sum() ** 2 / (exact @ exact))
 
 
-def _too_few_clusters(held_by_pair: Floats, held_by_rater: Floats) -> Unavailable | None:
+def _too_few_clusters(held_by_pair: Ints | Floats, held_by_rater: Ints | Floats) -> Unavailable | None:
     if np.count_nonzero(held_by_rater) < 2:
         return Unavailable("one_rater", "one rater's votes say nothing about how raters differ; two are needed")
     if np.count_nonzero(held_by_pair) < 2:
@@ -185,10 +227,11 @@ def _two_way(
     *,
     null: float,
     n: int,
-    scores: tuple[Floats, Floats, Floats],
-    held: tuple[Floats, Floats],
+    scores: tuple[Floats, Floats],
+    var_vote: float,
+    held: tuple[Ints | Floats, Ints | Floats],
 ) -> TwoWay | Unavailable:
-    var_pair, var_rater, var_vote = (clustered_variance(s) for s in scores)
+    var_pair, var_rater = (clustered_variance(s) for s in scores)
     var_cgm = var_pair + var_rater - var_vote
     var_used = max(var_cgm, var_pair, var_rater)
     if var_used <= ROUNDING * var_vote:

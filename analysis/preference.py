@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.intervals import Crossed, Interval, two_way_ratio, wilson
+from analysis.intervals import Crossed, Interval, two_way_mean, wilson
 from analysis.records import Json, Unavailable, as_json
 from analysis.votes import SAME, Ints, Votes
 
@@ -59,10 +59,11 @@ class Counts:
     def of(cls, votes: Votes) -> Counts:
         """Count a two-arm log."""
         first, second = votes.arms
-        a, b, same = (
-            np.bincount(votes.pair[votes.outcome == outcome], minlength=votes.n_pairs).astype(np.int64)
-            for outcome in (1, -1, 0)
-        )
+        # One pass over the votes; outcomes are -1, 0 and +1.
+        codes = 3 * votes.pair + 1
+        codes += votes.outcome
+        counts = np.bincount(codes, minlength=3 * votes.n_pairs)
+        b, same, a = np.ascontiguousarray(counts.reshape(-1, 3).T)
         return cls((first, second), votes.pair_names, votes.class_labels, a, b, same)
 
     @property
@@ -254,6 +255,6 @@ def shares(votes: Votes) -> Shares | Unavailable:
 
 def _share(indicator: Ints, crossed: Crossed) -> Share:
     k, n = int(indicator.sum()), crossed.n_votes
-    two_way = two_way_ratio(indicator, np.ones(n, dtype=np.int64), crossed=crossed, null=0.0)
+    two_way = two_way_mean(indicator, crossed=crossed, null=0.0)
     interval = two_way if isinstance(two_way, Unavailable) else ShareInterval(two_way.se, two_way.ci95)
     return Share(k, 100 * k / n, wilson(k, n), interval)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from analysis.intervals import Crossed, Interval, TwoWay, two_way_ratio, wilson
+from analysis.intervals import Crossed, Interval, TwoWay, two_way_mean, two_way_ratio, wilson
 from analysis.pair_tests import (
     FlipTest,
     MeanTest,
@@ -135,7 +135,7 @@ def significance(votes: Votes, counts: Counts) -> Tests | Unavailable:
         pair_sign=pair_sign(counts),
         pair_wilcoxon_net_over_all_votes=pair_wilcoxon(counts),
         pair_t=mean_test(net_by_pair(counts)),
-        rater_t=mean_test(by_rater / crossed.per_rater(np.ones(votes.n_votes))),
+        rater_t=mean_test(by_rater / crossed.rater_sizes),
         pair_flip_permutation_exact=flip_permutation(counts.a - counts.b),
         rater_flip_permutation_exact=flip_permutation(by_rater.astype(np.int64)),
         vote_sign_binomial=vote_sign_binomial(counts),
@@ -147,7 +147,7 @@ def two_way_net(votes: Votes, crossed: Crossed) -> TwoWay | Unavailable:
 
     Unavailable `one_pair`, `one_rater`, `zero_variance`.
     """
-    return two_way_ratio(votes.outcome, np.ones(votes.n_votes, dtype=np.int64), crossed=crossed, null=0.0)
+    return two_way_mean(votes.outcome, crossed=crossed, null=0.0)
 
 
 def two_way_side_share(votes: Votes, crossed: Crossed) -> TwoWay | Unavailable:
