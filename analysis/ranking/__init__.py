@@ -1,6 +1,7 @@
 """K arms on one scale: Bradley-Terry ratings with ties, their errors, and the leaderboard."""
 
-from analysis.ranking.leaderboard import Leaderboard, LeaderboardRow, WinMatrix
+from analysis.ranking.fits import METHODS, bradley_terry
+from analysis.ranking.leaderboard import Leaderboard, LeaderboardRow, WinMatrix, leaderboard
 from analysis.ranking.ratings import (
     BradleyTerry,
     ComponentRating,
@@ -17,6 +18,7 @@ from analysis.ranking.ratings import (
 )
 
 __all__ = [
+    "METHODS",
     "BradleyTerry",
     "ComponentRating",
     "Contrast",
@@ -32,4 +34,6 @@ __all__ = [
     "PlainRating",
     "RaoKupper",
     "WinMatrix",
+    "bradley_terry",
+    "leaderboard",
 ]

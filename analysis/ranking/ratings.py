@@ -21,21 +21,21 @@ class Identifiability:
     """Can these votes tell the arms' ratings at all?
 
     connected: votes link every arm to every other, directly or not; components: the parts that they do link.
-    separation: some ratings could grow for ever while the votes only get more likely (or there is nothing to compare).
+    separation: ratings could grow for ever while the votes only get more likely; None where an earlier check failed.
     zero_win_arms, zero_loss_arms: arms that no vote prefers, or that no vote rejects.
     """
 
     connected: bool
     components: tuple[tuple[str, ...], ...]
     ties_present: bool
-    separation: bool
+    separation: bool | None
     zero_win_arms: tuple[str, ...]
     zero_loss_arms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LikelihoodRatio:
-    """Twice the gain in log-likelihood over all arms being equal. p_naive: chi-squared, as if votes were independent."""
+    """Twice the gain in log-likelihood over all arms being equal. p_naive: chi-squared, for independent votes."""
 
     stat: float
     df: int
