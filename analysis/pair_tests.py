@@ -21,6 +21,7 @@ from analysis.votes import Ints
 LARGEST_TABLE = 300_000_000
 # A sum of cosines is exact to rounding only; a probability below this is reported as this.
 SMALLEST_FROM_COSINES = 1e-12
+NEGLIGIBLE = 1e-24
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,13 @@ def _tail_by_cosines(sizes: Ints, bound: int) -> float:
     total = int(sizes.sum())
     angles = np.pi * np.arange(total + 1) / (total + 1)
     product = np.ones(total + 1)
+    alive = np.arange(total + 1)
     for size, times in zip(*np.unique(sizes, return_counts=True), strict=True):
-        product *= np.cos(size * angles) ** times
+        product[alive] *= np.cos(size * angles[alive]) ** times
+        # No factor is above 1, so what is this small stays so: after a few sizes hardly an angle is left.
+        dead = np.abs(product[alive]) < NEGLIGIBLE
+        product[alive[dead]] = 0.0
+        alive = alive[~dead]
     # On k = (sum + total) / 2 in 0..total this is a discrete Fourier transform of length total + 1.
     # exp(i total w) is written as (-1)^m exp(-i w), which does not lose digits to a large angle.
     product[1::2] *= -1

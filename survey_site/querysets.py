@@ -99,6 +99,10 @@ class VoteQuerySet(models.QuerySet["Vote"]):
             outcome=Case(When(choice="same", then=Value("tie")), When(a_left, then=Value("a")), default=Value("b"))
         )
 
+    def gold(self) -> "VoteQuerySet":
+        """Keep the answers to comparisons whose right answer is known; identical images are such ones."""
+        return self.filter(trial__kind="gold").exclude(trial__comparison__kind="normal")
+
     def standing(self) -> "VoteQuerySet":
         """Keep the votes that count: those that no later vote replaces."""
         return self.filter(replaced_by__isnull=True)

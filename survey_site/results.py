@@ -1,15 +1,21 @@
 """From a study's rows to its report: two queries, then numbers only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 
-from django.db.models import Case, CharField, Count, F, Min, Q, Sum, When
-from django.db.models.functions import Cast
+from django.core.cache import cache
+from django.db.models import Case, Count, F, Max, Min, Q, Sum, When
 
-from analysis import Report, Votes, analyse
-from analysis.votes import Pair, VoteColumns
+import analysis
+from analysis import Report, analyse
 from survey_site.models import Comparison, Study, Vote
+from survey_site.vote_logs import pair_rows, votes_of
+
+RATER = ("trial__rater__external_id", "trial__rater__code")
 
 
 class StandingVote(NamedTuple):
@@ -50,55 +56,48 @@ def tally_of(study: Study) -> Tally:
 def study_report(study: Study) -> Report:
     """Return every figure of a study; the page and each file are made from this one object.
 
-    Raises `analysis.InvalidVotes` for a study without comparisons.
+    It is kept until another vote comes in. Raises `analysis.InvalidVotes` for a study without comparisons.
     """
-    return analyse(votes_of(study), plan=study.analysis_plan if study.plan_sha256 else None)
-
-
-def votes_of(study: Study) -> Votes:
-    """Return the votes that count, with every normal comparison, judged or not."""
-    votes = list(standing_votes(study))
-    columns = VoteColumns(
-        pair_id=[vote.pair_id for vote in votes],
-        rater_id=[vote.rater_id for vote in votes],
-        left_arm=[vote.left_arm for vote in votes],
-        right_arm=[vote.right_arm for vote in votes],
-        choice=[vote.choice for vote in votes],
-        response_ms=[vote.response_ms for vote in votes],
-    )
-    return Votes.from_rows(columns, pairs=list(_pairs(study)))
+    key = _state(study)
+    report = cache.get(key)
+    if not isinstance(report, Report):
+        report = analyse(votes_of(study), plan=study.analysis_plan if study.plan_sha256 else None)
+        cache.set(key, report)
+    return report
 
 
 def labels_of(study: Study) -> dict[str, str]:
     """Return the class label of each normal comparison by its pair id."""
-    return {pair.pair_id: pair.class_label for pair in _pairs(study)}
+    return {pair.pair_id: pair.class_label for pair in pair_rows(study)}
 
 
 def standing_votes(study: Study) -> Iterator[StandingVote]:
     """Yield the study's votes that count, in order of arrival."""
     arm_a, arm_b = F("trial__comparison__image_a__arm__name"), F("trial__comparison__image_b__arm__name")
-    code = Cast("trial__rater__code", CharField())
     rows = (
         Vote.objects.standing()
         .filter(trial__comparison__study=study, trial__comparison__kind="normal", trial__kind="normal")
         .annotate(
             left_arm=Case(When(trial__swapped=True, then=arm_b), default=arm_a),
             right_arm=Case(When(trial__swapped=True, then=arm_a), default=arm_b),
-            rater_name=Case(When(trial__rater__external_id="", then=code), default=F("trial__rater__external_id")),
         )
         .order_by("pk")
-        .values_list("trial__comparison__pair_id", "rater_name", "left_arm", "right_arm", "choice", "response_ms")
+        .values_list("trial__comparison__pair_id", *RATER, "left_arm", "right_arm", "choice", "response_ms")
     )
-    return (StandingVote(*row) for row in rows.iterator(chunk_size=2000))
+    for pair_id, external_id, code, *answer in rows.iterator(chunk_size=2000):
+        yield StandingVote(pair_id, external_id or code.hex, *answer)
 
 
-def _pairs(study: Study) -> Iterable[Pair]:
-    comparisons = (
-        Comparison.objects.filter(study=study, kind=Comparison.Kind.NORMAL)
-        .select_related("image_a__batch", "image_a__arm", "image_b__arm")
-        .order_by("position")
-    )
-    for comparison in comparisons:
-        a, b = comparison.image_a, comparison.image_b
-        group = f"{a.batch_id}/{a.class_index}/{a.seed}"
-        yield Pair(comparison.pair_id, comparison.class_label, (a.arm.name, b.arm.name), group)
+def _state(study: Study) -> str:
+    """Name everything that a report depends on: rows that never change once written, the plan, the software."""
+    votes = study.comparisons.aggregate(n=Sum("n_votes", default=0))["n"]
+    # A closed study takes no votes; elsewhere any new vote, be it a replacing one, may be this study's.
+    newest = "" if study.status == Study.Status.CLOSED else Vote.objects.aggregate(newest=Max("pk"))["newest"]
+    parts = (study.pk, study.secret, study.status, votes, newest, study.plan_sha256, study.is_simulated, _software())
+    return "report-" + sha256(repr(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _software() -> str:
+    files = sorted(Path(analysis.__file__).parent.rglob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

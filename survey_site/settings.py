@@ -155,6 +155,16 @@ USE_TZ = True
 
 # --- files: static ones from the package, stimuli and checkpoints under var/ ---
 STATIC_URL = "static/"
+# Reports of large studies, for all web processes; anything in it can be made again.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "cache",
+        "TIMEOUT": 24 * 3600,
+        "OPTIONS": {"MAX_ENTRIES": 100},
+    }
+}
+
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "media"
