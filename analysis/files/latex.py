@@ -190,7 +190,7 @@ def _alignment(table: Table) -> str:
 def _column(cells: tuple[Cell, ...], *, first: bool) -> str:
     if not first and any(isinstance(cell, Figure) for cell in cells):
         return "r"
-    return r"p{0.4\linewidth}" if max((len(printed(cell)) for cell in cells), default=0) > LONG_TEXT else "l"
+    return r"p{0.36\linewidth}" if max((len(printed(cell)) for cell in cells), default=0) > LONG_TEXT else "l"
 
 
 def _head(table: Table) -> str:

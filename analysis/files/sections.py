@@ -12,8 +12,9 @@ from analysis.files.rater_tables import position_rows
 from analysis.files.table import Column, Table, count, number
 from analysis.intervals import TwoWay
 from analysis.preference import Summary
-from analysis.records import Unavailable
+from analysis.records import Method, Unavailable
 from analysis.report import Pairing, Report
+from analysis.significance import METHODS
 
 T = TypeVar("T")
 
@@ -40,6 +41,11 @@ def sections(report: Report) -> tuple[Section, ...]:
 def tables_of(report: Report) -> tuple[Table, ...]:
     """Every table of a report, in the order of its sections."""
     return tuple(table for section in sections(report) for table in section.tables)
+
+
+def methods_of(report: Report) -> tuple[Method, ...]:
+    """Every method that a figure of the report comes from."""
+    return tuple(METHODS.values())
 
 
 def _pairing(pairing: Pairing, report: Report) -> Section:

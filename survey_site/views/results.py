@@ -9,9 +9,18 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from analysis import InvalidVotes, Report
+from analysis.files.citations import bibtex
+from analysis.files.csv_tables import tidy_csv
+from analysis.files.html import html_of
+from analysis.files.latex import latex_file
+from analysis.files.methods_paragraph import methods_latex, methods_text, references_of
+from analysis.files.sections import tables_of
 from survey_site.exports import vote_rows
 from survey_site.models import Study
+from survey_site.preferred_pairs import preferred_pairs
 from survey_site.results import study_report
+
+FLAGGED_SHOWN = 12
 
 
 @login_required
@@ -21,10 +30,30 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     study = get_object_or_404(Study, slug=slug)
     context: dict[str, object] = {"study": study, "section": "studies"}
     try:
-        context["report"] = study_report(study)
+        context |= _shown(study, study_report(study))
     except InvalidVotes as error:
         context["problem"] = error.detail
     return render(request, "results/page.html", context)
+
+
+def _shown(study: Study, report: Report) -> dict[str, object]:
+    """What the page shows besides the report's own figures: tables as the files have them, pictures, flagged raters."""
+    pictures = preferred_pairs(study, report)
+    anchors = [f"pairing-{number}-" for number in range(1, len(report.pairings) + 1)]
+    return {
+        "report": report,
+        "only_pairing": report.pairings[0] if len(report.arms) == 2 else None,
+        "folded": list(zip(anchors, report.pairings, pictures, strict=True)),
+        "tables": {(table.name, table.arms): table for table in tables_of(report)},
+        "flagged": _flagged(report),
+    }
+
+
+def _flagged(report: Report) -> dict[str, object]:
+    """The flagged raters with the most votes: a page shows some, never thousands."""
+    raters = report.rater_quality.raters.items()
+    flagged = sorted((rater for rater in raters if rater[1].flags), key=lambda rater: -rater[1].votes)
+    return {"total": len(flagged), "shown": flagged[:FLAGGED_SHOWN], "more": len(flagged[FLAGGED_SHOWN:])}
 
 
 @login_required
@@ -39,8 +68,37 @@ def as_json(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_GET
 def as_csv(request: HttpRequest, slug: str) -> HttpResponse:
-    """The threshold table as CSV."""
-    return _file(slug, ending="csv", write=lambda report: HttpResponse(report.as_csv(), content_type="text/csv"))
+    """Every table of the report as one tidy CSV."""
+    return _file(slug, ending="csv", write=lambda report: _text(tidy_csv(tables_of(report)), "text/csv"))
+
+
+@login_required
+@require_GET
+def as_latex(request: HttpRequest, slug: str) -> HttpResponse:
+    """Every table of the report for LaTeX."""
+    return _file(slug, ending="tex", write=lambda report: _text(latex_file(tables_of(report)), "application/x-tex"))
+
+
+@login_required
+@require_GET
+def as_html(request: HttpRequest, slug: str) -> HttpResponse:
+    """The report as one page that needs nothing else, to keep or to send."""
+    return _file(slug, ending="html", write=lambda report: _text(html_of(report), "text/html"))
+
+
+@login_required
+@require_GET
+def methods(request: HttpRequest, slug: str) -> HttpResponse:
+    """The methods paragraph with the study's own numbers; with `?as=latex` its LaTeX."""
+    write = methods_latex if request.GET.get("as") == "latex" else methods_text
+    return _file(slug, ending="methods.txt", write=lambda report: _text(write(report), "text/plain"))
+
+
+@login_required
+@require_GET
+def references(request: HttpRequest, slug: str) -> HttpResponse:
+    """The publications that the report's methods come from, as BibTeX."""
+    return _file(slug, ending="bib", write=lambda report: _text(bibtex(references_of(report)), "application/x-bibtex"))
 
 
 @login_required
@@ -61,6 +119,10 @@ def _file(slug: str, *, ending: str, write: Callable[[Report], HttpResponse]) ->
         return JsonResponse(error.as_json(), status=409)
     response["Content-Disposition"] = f'attachment; filename="{study.slug}-results.{ending}"'
     return response
+
+
+def _text(text: str, content_type: str) -> HttpResponse:
+    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8")
 
 
 class _Echo:

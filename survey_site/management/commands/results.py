@@ -6,7 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis import InvalidVotes, Report
+from analysis import InvalidVotes
+from analysis.files.csv_tables import tidy_csv
+from analysis.files.sections import tables_of
+from analysis.files.text import text_of
 from survey_site.models import Study
 from survey_site.results import study_report
 
@@ -20,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="The study's slug, as import_votes printed it or as in its link.")
         formats = parser.add_mutually_exclusive_group()
         formats.add_argument("--json", action="store_const", dest="format", const="json", help="The whole report.")
-        formats.add_argument("--csv", action="store_const", dest="format", const="csv", help="The threshold table.")
+        formats.add_argument(
+            "--csv", action="store_const", dest="format", const="csv", help="Every table, a line a figure."
+        )
         parser.set_defaults(format="text")
 
     # Django hands parsed options over untyped.
@@ -34,21 +39,6 @@ class Command(BaseCommand):
         if options["format"] == "json":
             self.stdout.write(json.dumps(report.as_json(), indent=2, allow_nan=False))
         elif options["format"] == "csv":
-            self.stdout.write(report.as_csv(), ending="")
+            self.stdout.write(tidy_csv(tables_of(report)), ending="")
         else:
-            self.stdout.write(_text(report), ending="")
-
-
-def _text(report: Report) -> str:
-    lines = []
-    for pairing in report.pairings:
-        lines += [
-            pairing.headline,
-            "",
-            "{:>10} {:>14} {:>14} {:>14}".format("threshold", *pairing.arms, "no preference"),
-        ]
-        for row in pairing.threshold_table.rows:
-            cells = " ".join(f"{cell.percent:>12.1f} %" for cell in row.cells)
-            lines.append(f"{row.threshold:>8} % {cells}")
-        lines.append("")
-    return "\n".join(lines)
+            self.stdout.write(text_of(report), ending="")
