@@ -5,32 +5,44 @@ Page, CSV, JSON and LaTeX are written from the same frozen object, so they canno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from os import PathLike
 
 import numpy as np
 
-from analysis import tables
-from analysis.intervals import TwoWay
-from analysis.plan import Plan
-from analysis.position import AdjustedNet, Position, position
-from analysis.preference import (
-    Counts,
-    Shares,
-    Summary,
-    ThresholdTable,
-    shares,
-    threshold_table,
-)
-from analysis.records import Json, Unavailable, as_json
-from analysis.significance import METHODS, Tests, significance
+from analysis import agreement as agreements
+from analysis import multiplicity, ranking, rater_filters, rater_quality, sequential, significance, times
+from analysis.agreement import Agreement
+from analysis.headlines import headline, ranking_headline, warnings, warnings_of_log
+from analysis.plan import Plan, Stopping, planned_sections
+from analysis.position import Position, position
+from analysis.precision import Components, components_of
+from analysis.preference import Counts, Shares, Summary, ThresholdTable, shares, threshold_table
+from analysis.ranking import BradleyTerry, Leaderboard
+from analysis.rater_filters import FilterEffect
+from analysis.rater_quality import RaterQuality
+from analysis.records import Json, Method, Unavailable, as_json
+from analysis.sequential import Sequential
+from analysis.significance import Tests
+from analysis.times import Times
 from analysis.vote_file import read_csv
-from analysis.votes import Ints, Votes
+from analysis.votes import Votes
 
-FEW_RATERS = 5
-ENOUGH_SIDE_VOTES = 20
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        *significance.METHODS.values(),
+        *ranking.METHODS,
+        *agreements.METHODS,
+        *rater_quality.METHODS,
+        *rater_filters.METHODS,
+        *multiplicity.METHODS,
+        *times.METHODS,
+        *sequential.METHODS,
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,9 @@ class Pairing:
     shares: Shares | Unavailable
     threshold_table: ThresholdTable
     tests: Tests | Unavailable
+    agreement: Agreement | Unavailable
+    sequential: Sequential
+    planning: Components | Unavailable
     headline: str
     warnings: tuple[str, ...]
 
@@ -61,16 +76,32 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class Screening:
+    """Which raters the plan's filters left out, and what each named filter alone would do.
+
+    applied: names of filters. unfiltered: the headline sentence with everybody in, None where nobody was left out.
+    """
+
+    applied: tuple[str, ...]
+    raters_left_out: tuple[str, ...]
+    votes_left_out: int
+    unfiltered: str | None
+    effects: tuple[FilterEffect, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """A study's result: what was collected, and a `Pairing` for every two arms that were compared.
 
-    With two arms there is exactly one pairing, and the JSON form holds it flat under the report's own keys.
+    With two arms there is exactly one pairing, and the JSON form holds it flat under the report's own keys. Raters are
+    described before any filter; all other figures are of those whom the plan's filters keep.
     """
 
     arms: tuple[str, ...]
     plan: Plan
     plan_is_fixed: bool
     simulated: bool
+    headline: str
     thresholds: tuple[str, ...]
     votes: int
     gold_votes: int
@@ -78,24 +109,29 @@ class Report:
     unjudged: int
     raters: int
     per_pair_votes: Summary
+    bradley_terry: BradleyTerry | Unavailable
+    leaderboard: Leaderboard | Unavailable
     position: Position | Unavailable
+    times: Times | Unavailable
+    rater_quality: RaterQuality
+    screening: Screening
     pairings: tuple[Pairing, ...]
+    warnings: tuple[str, ...]
+
+    def is_planned(self, section: str) -> bool:
+        """Say whether a section of the JSON, such as `classes` or `tests.two_way_net`, was fixed before the votes."""
+        return self.plan_is_fixed and self.plan.names(section)
 
     def as_json(self) -> dict[str, Json]:
         """Plain values for json.dumps: never NaN, never infinity; an absent figure is {"error", "detail"}."""
         own = {name: as_json(value) for name, value in vars(self).items() if name != "pairings"}
-        methods = {name: as_json(method) for name, method in METHODS.items()}
+        own["plan"] = {**self.plan.as_json(), "sha256": self.plan.sha256}
+        own["planned"] = as_json(sorted(planned_sections(self.plan)) if self.plan_is_fixed else [])
+        own["methods"] = {name: as_json(method) for name, method in METHODS.items()}
         if len(self.arms) == 2:
-            return {**self.pairings[0].as_json(), **own, "methods": methods}
-        return {**own, "pairings": [pairing.as_json() for pairing in self.pairings], "methods": methods}
-
-    def as_csv(self) -> str:
-        """The threshold tables, one line per pairing, threshold and column."""
-        return tables.as_csv(pairing.threshold_table for pairing in self.pairings)
-
-    def as_latex(self) -> str:
-        """The threshold tables, one booktabs tabular per pairing."""
-        return tables.as_latex(pairing.threshold_table for pairing in self.pairings)
+            flat = self.pairings[0].as_json()
+            return {**flat, **own, "warnings": [*_texts(own["warnings"]), *_texts(flat["warnings"])]}
+        return {**own, "pairings": [pairing.as_json() for pairing in self.pairings]}
 
 
 def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None) -> Report:
@@ -104,39 +140,68 @@ def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None) -> 
     plan: what was fixed before the votes. Without one everything is exploratory and the usual figures are computed.
     Comparisons without a vote count as no preference. Without any vote the figures are `Unavailable("no_votes")`.
     """
-    if not isinstance(votes, Votes):
-        votes = read_csv(votes)
+    everybody = votes if isinstance(votes, Votes) else read_csv(votes)
     followed = plan or Plan()
-    pairings = tuple(_pairings(votes, followed.thresholds))
-    per_pair = np.bincount(votes.pair, minlength=votes.n_pairs)
+    left_out = rater_filters.excluded_by(followed.filters, everybody)
+    kept = everybody.without_raters(left_out) if left_out.any() else everybody
+    pairings = tuple(_pairings(kept, followed))
+    per_pair = np.bincount(kept.pair, minlength=kept.n_pairs)
+    fit = ranking.bradley_terry(kept)
+    board = fit if isinstance(fit, Unavailable) else ranking.leaderboard(fit)
     return Report(
-        arms=votes.arms,
+        arms=kept.arms,
         plan=followed,
         plan_is_fixed=plan is not None,
-        simulated=votes.simulated,
-        gold_votes=votes.gold.n,
+        simulated=kept.simulated,
+        headline=pairings[0].headline if len(kept.arms) == 2 else ranking_headline(board),
+        gold_votes=everybody.gold.n,
         thresholds=tuple(row.threshold for row in pairings[0].threshold_table.rows),
-        votes=votes.n_votes,
-        pairs=votes.n_pairs,
+        votes=kept.n_votes,
+        pairs=kept.n_pairs,
         unjudged=int((per_pair == 0).sum()),
-        raters=votes.n_raters,
+        raters=kept.n_raters,
         per_pair_votes=Summary.of(per_pair),
-        position=position(votes),
+        bradley_terry=fit,
+        leaderboard=board,
+        position=position(kept),
+        times=times.times(kept),
+        rater_quality=rater_quality.rater_quality(everybody),
+        screening=_screening(everybody, kept, followed),
         pairings=pairings,
+        warnings=tuple(warnings_of_log(kept)),
     )
 
 
-def _pairings(votes: Votes, thresholds: tuple[str, ...]) -> Iterable[Pairing]:
+def _screening(everybody: Votes, kept: Votes, plan: Plan) -> Screening:
+    stayed = set(kept.rater_names)
+    left_out = tuple(name for name in everybody.rater_names if name not in stayed)
+    return Screening(
+        applied=plan.filters,
+        raters_left_out=left_out,
+        votes_left_out=everybody.n_votes - kept.n_votes,
+        unfiltered=_headline(everybody, plan) if left_out else None,
+        effects=rater_filters.filter_effects(everybody),
+    )
+
+
+def _headline(votes: Votes, plan: Plan) -> str:
+    if len(votes.arms) == 2:
+        counts = Counts.of(votes)
+        return headline(counts.arms, significance.significance(votes, counts), planned=plan.headline)
+    fit = ranking.bradley_terry(votes)
+    return ranking_headline(fit if isinstance(fit, Unavailable) else ranking.leaderboard(fit))
+
+
+def _pairings(votes: Votes, plan: Plan) -> Iterator[Pairing]:
     present = {tuple(two) for two in np.unique(votes.pair_arms, axis=0).tolist()}
     for first, second in combinations(range(len(votes.arms)), 2):
         if (first, second) in present:
-            yield _pairing(votes if len(votes.arms) == 2 else votes.between(first, second), thresholds)
+            yield _pairing(votes if len(votes.arms) == 2 else votes.between(first, second), plan)
 
 
-def _pairing(votes: Votes, thresholds: tuple[str, ...]) -> Pairing:
+def _pairing(votes: Votes, plan: Plan) -> Pairing:
     counts = Counts.of(votes)
-    tests = significance(votes, counts)
-    table = threshold_table(counts, thresholds)
+    tests = significance.significance(votes, counts)
     return Pairing(
         arms=counts.arms,
         orientation=f"positive = {counts.arms[0]} preferred over {counts.arms[1]}",
@@ -148,71 +213,26 @@ def _pairing(votes: Votes, thresholds: tuple[str, ...]) -> Pairing:
         per_pair_side_votes=Summary.of(counts.side),
         counts=counts,
         shares=shares(votes),
-        threshold_table=table,
+        threshold_table=threshold_table(counts, plan.thresholds),
         tests=tests,
-        headline=headline(counts.arms, tests),
-        warnings=tuple(_warnings(counts.side, tests)),
+        agreement=agreements.agreement(votes),
+        sequential=_sequential(votes, plan.stopping),
+        planning=components_of(votes, source="this study"),
+        headline=headline(counts.arms, tests, planned=plan.headline),
+        warnings=tuple(warnings(counts.side, tests)),
     )
 
 
-def headline(arms: tuple[str, str], tests: Tests | Unavailable) -> str:
-    """The headline test as one sentence; it reads the same whichever arm is called first."""
-    if isinstance(tests, Unavailable):
-        return f"No result yet: {tests.detail}."
-    adjusted = tests.two_way_net_position_adjusted
-    if isinstance(adjusted, AdjustedNet) and adjusted.comes_first:
-        how = "net preference with the lean to a side taken out"
-        return _sentence(arms, how, adjusted.net, adjusted.net_ci95, p=adjusted.net_p, units=adjusted)
-    net = tests.two_way_net
-    if isinstance(net, Unavailable):
-        return f"No test of the preference: {net.detail}."
-    return _sentence(arms, "net preference", net.estimate, net.ci95, p=net.p, units=net)
-
-
-def _sentence(
-    arms: tuple[str, str], how: str, net: float, ci95: tuple[float, float], *, p: float, units: TwoWay | AdjustedNet
-) -> str:
-    low, high = ci95 if net >= 0 else (-ci95[1], -ci95[0])
-    leader, other = sorted(arms) if net == 0 else arms if net > 0 else arms[::-1]
-    claim = f"Raters prefer {leader}" if p < 0.05 else f"No clear preference between {leader} and {other}"
-    whose = "" if p < 0.05 else f" for {leader}"
-    return (
-        f"{claim}: {_points(abs(net), '+')} points of {how}{whose}, 95 % interval {_points(low)} to {_points(high)}, "
-        f"{_p(p)}, allowing for {units.pairs} pairs and {units.raters} raters."
+def _sequential(votes: Votes, stopping: Stopping) -> Sequential:
+    return sequential.sequential(
+        votes,
+        alpha=stopping.alpha,
+        rho=stopping.rho,
+        first_look=stopping.first_look_after_raters,
+        looks=stopping.looks,
+        planned_raters=stopping.planned_raters,
     )
 
 
-def _points(share: float, sign: str = "-") -> str:
-    # -0.04 rounds to -0.0: adding zero drops the sign. A true minus, as in print.
-    return format(round(100 * share, 1) + 0.0, f"{sign}.1f").replace("-", "\N{MINUS SIGN}")
-
-
-def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def _warnings(side: Ints, tests: Tests | Unavailable) -> Iterable[str]:
-    middle = float(np.median(side))
-    if middle < ENOUGH_SIDE_VOTES:
-        yield (
-            f"Half of the comparisons have {_at_most(middle)} that chose a side. The threshold table needs "
-            f"about {ENOUGH_SIDE_VOTES}: with fewer it looks more decided than people are. Compare it only with "
-            "tables that have as many votes per comparison."
-        )
-    if isinstance(tests, Unavailable):
-        return
-    net, adjusted = tests.two_way_net, tests.two_way_net_position_adjusted
-    if isinstance(net, TwoWay) and net.raters_effective < FEW_RATERS:
-        yield (
-            f"The {net.raters} raters weigh like {net.raters_effective:.1f} equally busy ones; below {FEW_RATERS} the "
-            "interval is rough. Ask more raters."
-        )
-    if isinstance(adjusted, AdjustedNet) and adjusted.comes_first:
-        yield (
-            f"{100 * adjusted.a_left_share:.0f} % of the votes saw the first arm on the left, and raters lean to a "
-            "side, so the figure with that lean taken out comes first."
-        )
-
-
-def _at_most(votes: float) -> str:
-    return "no vote" if votes < 1 else f"{votes:g} or fewer votes"
+def _texts(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
