@@ -130,11 +130,11 @@ def simulate(design: SimulatedDesign, *, rng: np.random.Generator) -> Simulation
     Each rater's pairs are a random walk of fixed stride through a random order of the pairs, so that no rater sees a
     pair twice and 10,000 pairs cost no more than 200.
     """
-    kind = _kinds(design, rng)
+    kind = draw_kinds(design, rng)
     pair, rater = _seats(design, rng)
     first, second = np.tile(_two_of(len(design.arms)), (design.groups, 1))[pair].T
     first_left = rng.random(len(pair)) < design.first_left_share
-    pair_effect = _pair_effects(design, rng)
+    pair_effect = draw_pair_effects(design, rng)
     rater_effect = rng.normal(0.0, design.rater_sd / 2**0.5, (design.n_raters, len(design.arms)))
     logit = (design.logits[first] - design.logits[second]) + pair_effect[pair]
     logit += rater_effect[rater, first] - rater_effect[rater, second]
@@ -150,8 +150,8 @@ def simulate(design: SimulatedDesign, *, rng: np.random.Generator) -> Simulation
         rater=rater,
         left_arm=np.where(first_left, first, second),
         right_arm=np.where(first_left, second, first),
-        choice=_pressed(choice, kind[rater], rng),
-        response_ms=_times(pace[rater], kind[rater], rng),
+        choice=pressed(choice, kind[rater], rng),
+        response_ms=draw_times(pace[rater], kind[rater], rng),
         gold=_gold(design, kind, pace, rng),
         pair_effect=pair_effect,
         rater_effect=rater_effect,
@@ -162,7 +162,8 @@ def simulate(design: SimulatedDesign, *, rng: np.random.Generator) -> Simulation
 LOOKS, ALWAYS_SAME, ALWAYS_LEFT, ALWAYS_RIGHT, HASTY = range(5)
 
 
-def _kinds(design: SimulatedDesign, rng: np.random.Generator) -> Ints:
+def draw_kinds(design: SimulatedDesign, rng: np.random.Generator) -> Ints:
+    """Who of the panel looks, and what the others do instead: LOOKS, ALWAYS_SAME, ..., int64 [R]."""
     lazy = design.lazy
     kinds = np.full(design.n_raters, LOOKS, dtype=np.int64)
     kinds[: lazy.always_same] = ALWAYS_SAME
@@ -191,9 +192,10 @@ def _strides(n_pairs: int) -> Ints:
     return np.compress(np.gcd(numbers, n_pairs) == 1, numbers)
 
 
-def _pair_effects(design: SimulatedDesign, rng: np.random.Generator) -> Floats:
-    # What each pair adds to its first arm, float64 [P]. Two arms: drawn per pair, so that a skew survives;
-    # more: the difference of its two images' effects, so that pairs of a group hang together.
+def draw_pair_effects(design: SimulatedDesign, rng: np.random.Generator) -> Floats:
+    """What each pair adds to its first arm, float64 [P], in logits."""
+    # Two arms: drawn per pair, so that a skew survives; more: the difference of its two images' effects, so that
+    # pairs of a group hang together.
     if len(design.arms) == 2:
         return design.pair_sd * _standardised(rng, design.pair_skew, (design.groups,))
     images = design.pair_sd / 2**0.5 * _standardised(rng, design.pair_skew, (design.groups, len(design.arms)))
@@ -208,7 +210,8 @@ def _standardised(rng: np.random.Generator, skew: float, shape: tuple[int, ...])
     return np.asarray(np.sign(skew) * (rng.gamma(form, size=shape) - form) / form**0.5)
 
 
-def _pressed(choice: Ints, kind: Ints, rng: np.random.Generator) -> Ints:
+def pressed(choice: Ints, kind: Ints, rng: np.random.Generator) -> Ints:
+    """The buttons that were pressed: those of raters who look as chosen, the others' out of habit."""
     # Those who do not look press as they always do, whatever is shown.
     for habit, button in ((ALWAYS_SAME, SAME), (ALWAYS_LEFT, LEFT), (ALWAYS_RIGHT, RIGHT)):
         choice[kind == habit] = button
@@ -217,7 +220,8 @@ def _pressed(choice: Ints, kind: Ints, rng: np.random.Generator) -> Ints:
     return choice.astype(np.int64, copy=False)
 
 
-def _times(log_ms: Floats, kind: Ints, rng: np.random.Generator) -> Ints:
+def draw_times(log_ms: Floats, kind: Ints, rng: np.random.Generator) -> Ints:
+    """Answering times in milliseconds, int64 [N], around log times per vote; the hasty are always quick."""
     times = np.exp(log_ms + LOG_TIME_SD * rng.standard_normal(len(log_ms)))
     hasty = kind == HASTY
     times[hasty] = rng.integers(*HASTY_MS, size=int(hasty.sum()))
@@ -235,8 +239,8 @@ def _gold(design: SimulatedDesign, kind: Ints, pace: Floats, rng: np.random.Gene
         rater=rater,
         pair=np.tile(np.arange(design.gold_pairs), design.n_raters),
         first_left=first_left,
-        choice=_pressed(choice, kind[rater], rng),
-        response_ms=_times(pace[rater], kind[rater], rng),
+        choice=pressed(choice, kind[rater], rng),
+        response_ms=draw_times(pace[rater], kind[rater], rng),
     )
 
 

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
+from analysis.gatekeeping import LONGEST_MS
 from analysis.votes import InvalidVotes, Pair, VoteColumns, Votes
 
 REQUIRED = ("pair_id", "class_label", "rater_id", "left_arm", "choice", "response_ms")
@@ -44,6 +45,27 @@ def read_columns(source: str | PathLike[str] | TextIO) -> VoteColumns:
         raise InvalidVotes("bad_row", f"the file is not a readable CSV: {error}") from error
 
 
+def write_columns(columns: VoteColumns, stream: TextIO) -> None:
+    """Write a log as `read_columns` reads it, one row per vote, with those optional columns that the log has."""
+    cells: dict[str, Sequence[object] | None] = {
+        "pair_id": columns.pair_id,
+        "class_label": columns.class_label or [""] * len(columns.pair_id),
+        "rater_id": columns.rater_id,
+        "left_arm": columns.left_arm,
+        "right_arm": columns.right_arm,
+        "choice": columns.choice,
+        "response_ms": columns.response_ms or [None] * len(columns.pair_id),
+        "group_id": columns.group_id,
+        "gold_arm": columns.gold_arm,
+        "simulated": ["yes"] * len(columns.pair_id) if columns.simulated else None,
+    }
+    there = {name: column for name, column in cells.items() if column is not None}
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(there)
+    # csv writes None as an empty cell.
+    writer.writerows(zip(*there.values(), strict=True))
+
+
 def _columns(stream: TextIO) -> VoteColumns:
     reader = csv.reader(stream)
     header = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
@@ -52,7 +74,9 @@ def _columns(stream: TextIO) -> VoteColumns:
     lines = [line for line, _ in numbered]
     for line, row in numbered:
         if len(row) != len(header):
-            raise InvalidVotes("bad_row", f"line {line}: {len(row)} cells under {len(header)} columns")
+            raise InvalidVotes(
+                "bad_row", f"line {line}: {len(row)} cells under {len(header)} columns; give each its cell"
+            )
     by_column = zip(*(row for _, row in numbered), strict=True) if numbered else ((),) * len(header)
     cells: dict[str, Sequence[str]] = dict(zip(header, by_column, strict=True))
     _refuse_empty_cells(cells, lines)
@@ -75,16 +99,16 @@ def _check_header(header: list[str]) -> None:
     if not header:
         raise InvalidVotes("no_votes", f"the file is empty; it needs a header {','.join(REQUIRED)} and a row per vote")
     if missing := [name for name in REQUIRED if name not in header]:
-        raise InvalidVotes("missing_columns", f"line 1: the header lacks {', '.join(missing)}")
+        raise InvalidVotes("missing_columns", f"line 1: the header lacks {', '.join(missing)}; add what is missing")
     if twice := [name for name in (*REQUIRED, *OPTIONAL) if header.count(name) > 1]:
-        raise InvalidVotes("bad_row", f"line 1: the column {twice[0]} is there twice")
+        raise InvalidVotes("bad_row", f"line 1: the column {twice[0]} is there twice; remove one")
 
 
 def _refuse_empty_cells(cells: dict[str, Sequence[str]], lines: list[int]) -> None:
     for name in NEVER_EMPTY:
         column = cells.get(name, ())
         if "" in column:
-            raise InvalidVotes("bad_row", f"line {lines[column.index('')]}, column {name}: the cell is empty")
+            raise InvalidVotes("bad_row", f"line {lines[column.index('')]}, column {name}: the cell is empty; fill it")
 
 
 def _milliseconds(text: str, line: int) -> int | None:
@@ -94,6 +118,10 @@ def _milliseconds(text: str, line: int) -> int | None:
         value = round(float(text))
     except (ValueError, OverflowError):
         value = -1
-    if not 0 <= value < 2**53:
-        raise InvalidVotes("bad_row", f"line {line}, column response_ms: {text!r} is not a number of milliseconds")
+    if not 0 <= value < LONGEST_MS:
+        raise InvalidVotes(
+            "bad_row",
+            f"line {line}, column response_ms: {text!r} is not a number of milliseconds, or too large; "
+            "leave the cell empty where the time is not known",
+        )
     return value
