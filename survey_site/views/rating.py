@@ -26,7 +26,7 @@ def welcome(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         require_open(study)
     except StudyClosed as reason:
-        return _not_open(request, rater, reason=reason)
+        return _not_open(request, study, rater=rater, reason=reason)
     if rater is not None:
         return redirect("rate-trial", slug)
     n_comparisons = study.comparisons.normal().count()
@@ -119,10 +119,10 @@ def _own_trial_or_404(request: HttpRequest, code: UUID, *, among: TrialQuerySet)
         raise Http404(str(error)) from error
 
 
-def _not_open(request: HttpRequest, rater: Rater | None, *, reason: StudyClosed) -> HttpResponse:
+def _not_open(request: HttpRequest, study: Study, *, rater: Rater | None, reason: StudyClosed) -> HttpResponse:
     """Say that the study takes no answers now, and that those given are kept."""
     n_votes = queue_of(rater).n_votes if rater else 0
-    return render(request, "rating/not_open.html", {"reason": reason, "n_votes": n_votes})
+    return render(request, "rating/not_open.html", {"study": study, "reason": reason, "n_votes": n_votes})
 
 
 def _problem(request: HttpRequest, slug: str, *, message: str, status: int) -> HttpResponse:
