@@ -6,7 +6,7 @@ log needs (pairs, raters, arms) has thousands of rows, not millions, and comes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from survey_site.models import Comparison, Rater, Study, Trial, Vote
 STRUNG_TOGETHER = {"sqlite": "group_concat(entry, ',')", "postgresql": "string_agg(entry, ',')"}
 # Below this share of all votes the study's own rows are looked up; above, reading the table in its order is quicker.
 SMALL_SHARE = 8
+WINDOW = 200_000
 # The lower bits of an entry's second number; its upper bits are the vote's key.
 TIME = 2**32 - 1
 
@@ -113,17 +114,31 @@ def _standing_votes(study: Study, normal: Sequence[int]) -> _Standing:
     comparisons, raters = _span(study.comparisons.all()), _span(study.raters.all())
     if comparisons is None or raters is None:
         return _Standing(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
-    with connection.cursor() as cursor:
-        cursor.execute(*_query(study, comparisons=comparisons, raters=raters))
-        (text,) = cursor.fetchone()
-    codes, moments = np.fromstring(text or "", dtype=np.int64, sep=",").reshape(-1, 2).T
-    pair = _places(normal, (codes >> raters.bits + 3) + comparisons.first)
-    rater = (codes >> 3 & (1 << raters.bits) - 1) + raters.first
-    # Keys of several studies may lie between each other's, and votes on gold comparisons are not normal ones.
-    own = np.flatnonzero((pair >= 0) & (_places(study.raters.values_list("pk", flat=True), rater) >= 0))
-    own = own[np.argsort(moments[own], kind="stable")]
-    codes, moments = codes[own], moments[own]
-    return _Standing(pair[own], rater[own], codes >> 2 & 1, codes & 3, (moments & TIME) - 1)
+    members = list(study.raters.values_list("pk", flat=True))
+    parts = []
+    for entries in _entries(study, comparisons=comparisons, raters=raters):
+        codes, moments = entries[np.argsort(entries[:, 1], kind="stable")].T
+        pair = _places(normal, (codes >> raters.bits + 3) + comparisons.first)
+        rater = (codes >> 3 & (1 << raters.bits) - 1) + raters.first
+        # Keys of several studies may lie between each other's, and votes on gold comparisons are not normal ones.
+        own = (pair >= 0) & (_places(members, rater) >= 0)
+        columns = (pair, rater, codes >> 2 & 1, codes & 3, (moments & TIME) - 1)
+        parts.append([column[own] for column in columns])
+    return _Standing(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _entries(study: Study, *, comparisons: Span, raters: Span) -> Iterator[Ints]:
+    """Yield the study's votes, int64 [n, 2], in windows of keys so that the text of a million is never held."""
+    last = Vote.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    own = study.comparisons.aggregate(n=Sum("n_votes", default=0))["n"]
+    is_small = own * SMALL_SHARE < last
+    sql, values = _query(study, comparisons=comparisons, raters=raters, is_small=is_small)
+    window = max(last, 1) if is_small else WINDOW
+    for start in range(0, max(last, 1), window):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [*values, start, start + window])
+            (text,) = cursor.fetchone()
+        yield np.fromstring(text or "", dtype=np.int64, sep=",").reshape(-1, 2)
 
 
 def _span(rows: QuerySet[Comparison] | QuerySet[Rater]) -> Span | None:
@@ -131,7 +146,7 @@ def _span(rows: QuerySet[Comparison] | QuerySet[Rater]) -> Span | None:
     return None if found["first"] is None else Span(found["first"], found["last"])
 
 
-def _query(study: Study, *, comparisons: Span, raters: Span) -> tuple[str, list[int]]:
+def _query(study: Study, *, comparisons: Span, raters: Span, is_small: bool) -> tuple[str, list[int]]:
     vote, trial, rater = (m._meta.db_table for m in (Vote, Trial, Rater))
     choices = " ".join(f"WHEN '{name}' THEN {code}" for name, code in CHOICES.items())
     code = (
@@ -140,7 +155,7 @@ def _query(study: Study, *, comparisons: Span, raters: Span) -> tuple[str, list[
     )
     moment = f"v.id * {TIME + 1} + coalesce(v.response_ms, -1) + 1"
     # SQLite keeps to the order of a CROSS JOIN; PostgreSQL finds its own.
-    if _is_small(study):
+    if is_small:
         tables, condition, values = (
             f"{rater} r CROSS JOIN {trial} t CROSS JOIN {vote} v",
             "t.rater_id = r.id AND r.study_id = %s",
@@ -157,16 +172,11 @@ def _query(study: Study, *, comparisons: Span, raters: Span) -> tuple[str, list[
         SELECT {STRUNG_TOGETHER[connection.vendor]} FROM (
             SELECT ({code}) || ',' || ({moment}) AS entry FROM {tables}
             WHERE v.trial_id = t.id AND {condition} AND t.kind = 'normal' AND (v.question = 'preference') IS TRUE
+              AND v.id > %s AND v.id <= %s
               AND v.id NOT IN (SELECT replaces_id FROM {vote} WHERE replaces_id IS NOT NULL)
         ) AS entries""",
         values,
     )
-
-
-def _is_small(study: Study) -> bool:
-    last = Vote.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    own = study.comparisons.aggregate(n=Sum("n_votes", default=0))["n"]
-    return bool(own * SMALL_SHARE < last)
 
 
 def _places(keys: Iterable[int], values: Ints) -> Ints:
@@ -174,7 +184,7 @@ def _places(keys: Iterable[int], values: Ints) -> Ints:
     known = np.array(list(keys), dtype=np.int64)
     table = np.full(int(max(known.max(), values.max(initial=0))) + 1 - int(known.min()), -1, dtype=np.int64)
     table[known - known.min()] = np.arange(len(known))
-    return np.where(values < known.min(), -1, table[values - known.min()])
+    return np.where(values < known.min(), -1, table[np.maximum(values - known.min(), 0)])
 
 
 def _in_order_of_arrival(raters: Ints) -> tuple[list[int], Ints]:
