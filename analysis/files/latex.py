@@ -10,14 +10,19 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from analysis.files.table import Cell, Figure, Table, printed, printed_interval
+from analysis.files.table import Cell, Figure, Table, plain, printed, printed_interval
 
 # More rows than this do not fit on a page.
 ROWS_ON_A_PAGE = 45
 # Texts of more letters than this are broken into lines.
 LONG_TEXT = 38
 
-NEEDS = r"% Needs \usepackage{booktabs,longtable}."
+# More letters than this in a line do not fit between the margins, so the table is scaled down.
+LETTERS_IN_A_LINE = 84
+# A line per rater is for a supplement, as CSV.
+NOT_PRINTED = ("rater_quality",)
+
+NEEDS = r"% Needs \usepackage{booktabs,longtable,graphicx}."
 # In pdflatex the other branches are skipped, so the letter itself does no harm there.
 UNICODE_LETTER = (
     r"\providecommand{\unicodeletter}[2]{\ifdefined\XeTeXversion #1\else\ifdefined\directlua #1"
@@ -91,8 +96,8 @@ GREEK["\N{MICRO SIGN}"] = r"$\mu$"
 
 
 def latex_file(tables: Iterable[Table]) -> str:
-    r"""All tables, each with its caption and notes, to be \input into a paper that loads booktabs and longtable."""
-    body = "\n".join(latex_table(table) for table in tables)
+    r"""All tables but the list of raters, with captions and notes, to be \input into a paper that loads NEEDS."""
+    body = "\n".join(latex_table(table) for table in tables if table.name not in NOT_PRINTED)
     needed = (NEEDS, UNICODE_LETTER) if r"\unicodeletter" in body else (NEEDS,)
     return "\n".join((*needed, "", body))
 
@@ -151,19 +156,22 @@ def _float(table: Table) -> Iterator[str]:
     yield r"\begin{table}[htbp]"
     yield r"\centering\small"
     yield rf"\caption{{{_caption(table)}}}"
+    is_wide = _letters(table) > LETTERS_IN_A_LINE
+    if is_wide:
+        yield r"\resizebox{\linewidth}{!}{%"
     yield rf"\begin{{tabular}}{{{_alignment(table)}}}"
     yield r"\toprule"
     yield _head(table)
     yield r"\midrule"
     yield from _rows(table)
     yield r"\bottomrule"
-    yield r"\end{tabular}"
+    yield r"\end{tabular}}" if is_wide else r"\end{tabular}"
     yield from (rf"\par\smallskip\parbox{{0.95\linewidth}}{{\footnotesize {note}}}" for note in _notes(table))
     yield r"\end{table}"
 
 
 def _long(table: Table) -> Iterator[str]:
-    yield r"\begingroup\small"
+    yield r"\begingroup\footnotesize\setlength{\tabcolsep}{4pt}"
     yield rf"\begin{{longtable}}{{{_alignment(table)}}}"
     yield rf"\caption{{{_caption(table)}}}\\"
     for end in (r"\endfirsthead", r"\endhead"):
@@ -191,6 +199,15 @@ def _column(cells: tuple[Cell, ...], *, first: bool) -> str:
     if not first and any(isinstance(cell, Figure) for cell in cells):
         return "r"
     return r"p{0.36\linewidth}" if max((len(printed(cell)) for cell in cells), default=0) > LONG_TEXT else "l"
+
+
+def _letters(table: Table) -> int:
+    """About how many letters wide the table is; long texts are broken into lines."""
+    widths = (
+        max(len(table.columns[index].title), *(min(len(plain(cell)), LONG_TEXT) for cell in table.column(index)))
+        for index in range(len(table.columns))
+    )
+    return sum(widths) + 2 * len(table.columns)
 
 
 def _head(table: Table) -> str:

@@ -66,8 +66,8 @@ def _sentences(report: Report) -> Iterator[str]:
     yield _thresholds(report)
     yield (
         "Preference was tested by the net preference, the mean over all votes of +1, \N{MINUS SIGN}1 and 0 for Same, "
-        "with a variance clustered by comparison and by rater [@cameron2011robust] and Student's t on one less than the "
-        "smaller effective number of comparisons or raters [@kish1965survey]."
+        "with a variance clustered by comparison and by rater [@cameron2011robust] and Student's t on one less than "
+        "the smaller effective number of comparisons or raters [@kish1965survey]."
     )
     for pairing in report.pairings:
         yield from _result(pairing)

@@ -71,8 +71,12 @@ def _share(answer: Share) -> Row:
     return count(answer.votes), percent(answer.percent, two_way), percent(answer.percent, answer.wilson95_votes)
 
 
-def test_rows(tests: Tests, *, arms: tuple[str, str]) -> Table:
-    """Every test of one pairing, the headline first, the one that takes votes for independent last."""
+def test_rows(tests: Tests, *, arms: tuple[str, str], planned: tuple[str, ...]) -> Table:
+    """Every test of one pairing, the headline first, the one that takes votes for independent last.
+
+    planned: names of the tests that a plan fixed before the votes.
+    """
+    titles = [method.title for method, _ in tests.rows() if method.name in planned]
     return Table(
         name="tests",
         title="Is it more than chance",
@@ -90,6 +94,7 @@ def test_rows(tests: Tests, *, arms: tuple[str, str]) -> Table:
             f"Estimates are for {arms[0]}: net preference and means in points of +1/0/-1, shares in per cent, flip "
             "tests as votes for minus votes against; with 95 % intervals where the test has one. All tests are "
             "two-sided. The tests after the first answer narrower questions or assume more.",
+            *((f"Planned before the votes: {'; '.join(titles)}. The other tests are exploratory.",) if titles else ()),
         ),
     )
 

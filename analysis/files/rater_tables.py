@@ -108,7 +108,7 @@ def _relation(rho: float, p: float | None, n: int) -> str:
 def filter_rows(effects: Iterable[FilterEffect], *, planned: tuple[str, ...]) -> Table:
     """What each named filter would leave out, and the headline without it. planned: filters of the analysis plan."""
     return Table(
-        name="filters",
+        name="screening",
         title="The headline with each filter of raters",
         columns=(
             Column("filter", "Filter"),

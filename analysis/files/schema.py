@@ -108,7 +108,9 @@ def _first_sentence(record: type) -> str:
 
 def _report(definitions: Definitions, record: type) -> Schema:
     own: Schema = {
-        **properties_of(record, definitions, left_out=("pairings",)),
+        **properties_of(record, definitions, left_out=("pairings", "plan")),
+        "plan": _object({**_plan_entries(definitions), "sha256": {"type": "string"}}),
+        "planned": {"type": "array", "items": {"type": "string"}},
         "methods": _map_of(definitions.named(Method)),
     }
     flat: Schema = {**properties_of(Pairing, definitions, left_out=NOT_IN_PAIRINGS), **own}
@@ -150,8 +152,8 @@ def _bradley_terry(definitions: Definitions, record: type) -> Schema:
     return _object(properties_of(record, definitions), optional=optional)
 
 
-def _plan(definitions: Definitions, record: type) -> Schema:
-    return _object({"version": {"const": PLAN_VERSION}, **properties_of(record, definitions)})
+def _plan_entries(definitions: Definitions) -> Schema:
+    return {"version": {"const": PLAN_VERSION}, **properties_of(Plan, definitions)}
 
 
 def _by_threshold(properties: Schema, row: Json) -> Schema:
@@ -173,5 +175,4 @@ WRITTEN: Mapping[type, Writer] = {
     PairBootstrap: _pair_bootstrap,
     Shares: _shares,
     BradleyTerry: _bradley_terry,
-    Plan: _plan,
 }

@@ -7,14 +7,23 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from analysis.charts import PAIRING_CHARTS, REPORT_CHARTS, ChartKind
+from analysis.files.arm_tables import (
+    chance_rows,
+    contrast_rows,
+    fit_rows,
+    leaderboard_rows,
+    pairwise_rows,
+    win_matrix_rows,
+)
+from analysis.files.evidence_tables import component_rows, monitor_rows
 from analysis.files.preference_tables import error_rows, share_rows, test_rows, threshold_rows
-from analysis.files.rater_tables import position_rows
+from analysis.files.rater_tables import agreement_rows, filter_rows, position_rows, rater_rows, time_rows
 from analysis.files.table import Column, Table, count, number
 from analysis.intervals import TwoWay
 from analysis.preference import Summary
+from analysis.ranking import BradleyTerry, Leaderboard
 from analysis.records import Method, Unavailable
-from analysis.report import Pairing, Report
-from analysis.significance import METHODS
+from analysis.report import METHODS, Pairing, Report
 
 T = TypeVar("T")
 
@@ -35,7 +44,10 @@ class Section:
 
 def sections(report: Report) -> tuple[Section, ...]:
     """Every part of a report; each table and each chart stands in exactly one."""
-    return (*(_pairing(pairing, report) for pairing in report.pairings), _whole(report))
+    pairings = tuple(_pairing(pairing, report) for pairing in report.pairings)
+    ratings = _ratings(report)
+    middle = (*pairings, ratings) if len(report.arms) == 2 else (ratings, *pairings)
+    return (_result(report), *middle, _raters(report))
 
 
 def tables_of(report: Report) -> tuple[Table, ...]:
@@ -48,40 +60,87 @@ def methods_of(report: Report) -> tuple[Method, ...]:
     return tuple(METHODS.values())
 
 
+def _result(report: Report) -> Section:
+    return Section(
+        title="Result",
+        subject=report,
+        sentences=(report.headline, *_screened(report)),
+        warnings=report.warnings,
+        tables=(_size(report),),
+        charts=(),
+    )
+
+
+def _screened(report: Report) -> Iterator[str]:
+    if report.screening.unfiltered:
+        out = len(report.screening.raters_left_out)
+        whom = f"{out} rater{'s' if out != 1 else ''}"
+        yield f"The plan's filters left out {whom}. With everybody in: {report.screening.unfiltered}"
+
+
 def _pairing(pairing: Pairing, report: Report) -> Section:
     return Section(
         title=" against ".join(pairing.arms),
         subject=pairing,
-        sentences=(pairing.headline,),
+        sentences=() if len(report.arms) == 2 else (pairing.headline,),
         warnings=pairing.warnings,
-        tables=tuple(_marked(table, report) for table in _pairing_tables(pairing)),
+        tables=tuple(_marked(table, report) for table in _pairing_tables(pairing, report)),
         charts=tuple(PAIRING_CHARTS.values()),
     )
 
 
-def _pairing_tables(pairing: Pairing) -> Iterator[Table]:
+def _pairing_tables(pairing: Pairing, report: Report) -> Iterator[Table]:
     arms = pairing.arms
+    planned = tuple(name for name in METHODS if report.is_planned(f"tests.{name}"))
     yield threshold_rows(pairing.threshold_table, side_votes=side_votes(pairing.per_pair_side_votes))
     yield _or_absent(pairing.shares, share_rows, name="shares", arms=arms)
-    yield _or_absent(pairing.tests, lambda tests: test_rows(tests, arms=arms), name="tests", arms=arms)
+    yield _or_absent(pairing.tests, lambda found: test_rows(found, arms=arms, planned=planned), name="tests", arms=arms)
     if not isinstance(pairing.tests, Unavailable) and isinstance(pairing.tests.two_way_net, TwoWay):
         yield error_rows(pairing.tests.two_way_net, arms=arms)
+    yield _or_absent(pairing.agreement, lambda found: agreement_rows(found, arms=arms), name="agreement", arms=arms)
+    yield from monitor_rows(pairing.sequential, arms=arms)
+    yield _or_absent(pairing.planning, lambda found: component_rows(found, arms=arms), name="planning", arms=arms)
 
 
-def _whole(report: Report) -> Section:
+def _ratings(report: Report) -> Section:
     return Section(
-        title="Votes and raters",
+        title="Ratings",
         subject=report,
         sentences=(),
         warnings=(),
-        tables=tuple(_marked(table, report) for table in _report_tables(report)),
-        charts=tuple(REPORT_CHARTS.values()),
+        tables=tuple(_marked(table, report) for table in _rating_tables(report)),
+        charts=tuple(kind for kind in REPORT_CHARTS.values() if kind.section == "leaderboard"),
     )
 
 
-def _report_tables(report: Report) -> Iterator[Table]:
-    yield _size(report)
+def _rating_tables(report: Report) -> Iterator[Table]:
+    board, rating = report.leaderboard, report.bradley_terry
+    yield _or_absent(board, leaderboard_rows, name="leaderboard")
+    if isinstance(board, Leaderboard):
+        yield contrast_rows(board)
+        yield win_matrix_rows(board.win_matrix)
+        yield chance_rows(board.win_matrix)
+    if isinstance(rating, BradleyTerry):
+        yield pairwise_rows(rating)
+        yield fit_rows(rating)
+
+
+def _raters(report: Report) -> Section:
+    return Section(
+        title="Raters",
+        subject=report,
+        sentences=(),
+        warnings=(),
+        tables=tuple(_marked(table, report) for table in _rater_tables(report)),
+        charts=tuple(kind for kind in REPORT_CHARTS.values() if kind.section != "leaderboard"),
+    )
+
+
+def _rater_tables(report: Report) -> Iterator[Table]:
     yield _or_absent(report.position, position_rows, name="position")
+    yield _or_absent(report.times, time_rows, name="times")
+    yield filter_rows(report.screening.effects, planned=report.screening.applied)
+    yield rater_rows(report.rater_quality)
 
 
 def _size(report: Report) -> Table:
@@ -96,13 +155,23 @@ def _size(report: Report) -> Table:
             ("Comparisons", count(report.pairs)),
             ("Comparisons without a vote", count(report.unjudged)),
             ("Raters", count(report.raters)),
+            ("Raters left out by the plan's filters", count(len(report.screening.raters_left_out))),
             ("Gold votes, left out of all else", count(report.gold_votes)),
             ("Votes per comparison, fewest", count(votes.min)),
             ("Votes per comparison, median", number(votes.median)),
             ("Votes per comparison, most", count(votes.max)),
         ),
-        notes=("The votes were simulated: no person gave them.",) if report.simulated else (),
+        notes=tuple(_origin(report)),
     )
+
+
+def _origin(report: Report) -> Iterator[str]:
+    if report.simulated:
+        yield "The votes were simulated: no person gave them."
+    if report.plan_is_fixed:
+        yield f"Analysed by a plan that was fixed before the votes (SHA-256 {report.plan.sha256})."
+    else:
+        yield "No plan was fixed before the votes: every figure is exploratory."
 
 
 def side_votes(summary: Summary) -> str:
@@ -121,13 +190,18 @@ def _absent(name: str, reason: Unavailable, *, arms: tuple[str, ...]) -> Table:
 
 def _marked(table: Table, report: Report) -> Table:
     """The table with a word on whether the plan named it; a report without a plan is exploratory as a whole."""
-    if not report.plan_is_fixed or table.name in NOT_A_RESULT or report.plan.names(table.name):
+    if not report.plan_is_fixed or table.name in NOT_A_RESULT or report.is_planned(table.name):
         return table
     return replace(table, notes=(*table.notes, EXPLORATORY))
 
 
-NOT_A_RESULT = {"votes", "tests", "tests.two_way_net", "filters"}
+# Parts that say nothing about the arms, or that say row by row what was planned.
+NOT_A_RESULT = {"votes", "planning", "position", "rater_quality", "screening", "times", "tests", "tests.two_way_net"}
 TITLES = {
+    "agreement": "Agreement between raters",
+    "leaderboard": "Arms by their rating",
+    "planning": "What the next study can be planned from",
+    "times": "Answers by response time",
     "shares": "Shares of all votes",
     "tests": "Is it more than chance",
     "position": "Left and right",

@@ -140,6 +140,13 @@ def printed_interval(cell: Cell) -> tuple[str, str] | str:
     return low, high
 
 
+def plain(cell: Cell) -> str:
+    """A cell with its interval in brackets behind it."""
+    interval = printed_interval(cell)
+    behind = f"[{', '.join(interval)}]" if isinstance(interval, tuple) else interval
+    return f"{printed(cell)} {behind}".strip()
+
+
 def _absent(cell: Cell) -> Iterator[Unavailable]:
     if isinstance(cell, Unavailable):
         yield cell

@@ -6,23 +6,25 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from analysis.files.sections import Section, sections
-from analysis.files.table import Cell, Figure, Table, printed, printed_interval
+from analysis.files.table import Figure, Table, plain
 from analysis.report import Report
 
 WIDTH = 100
 # What somebody wants to see at once; everything else is in the files.
-SHOWN = ("threshold_table", "shares", "tests", "leaderboard", "leaderboard.win_matrix")
+SHOWN = ("threshold_table", "shares", "tests")
+SHOWN_OF_MANY_ARMS = ("leaderboard", "leaderboard.win_matrix", "threshold_table")
 
 
 def text_of(report: Report) -> str:
     """Headline, threshold table, shares, tests and, with more than two arms, the leaderboard; warnings below each."""
-    parts = ["\n".join(_section(section)) for section in sections(report)]
+    shown = SHOWN if len(report.arms) == 2 else SHOWN_OF_MANY_ARMS
+    parts = ["\n".join(_section(section, shown)) for section in sections(report)]
     return "\n\n".join(part for part in parts if part.strip()) + "\n"
 
 
 def text_table(table: Table) -> str:
     """One table in columns, its notes below."""
-    grid = [tuple(column.title for column in table.columns), *(tuple(map(_cell, row)) for row in table.rows)]
+    grid = [tuple(column.title for column in table.columns), *(tuple(map(plain, row)) for row in table.rows)]
     widths = [max(len(row[index]) for row in grid) for index in range(len(table.columns))]
     right = [any(isinstance(cell, Figure) for cell in table.column(index)) for index in range(len(table.columns))]
     lines = [
@@ -35,8 +37,8 @@ def text_table(table: Table) -> str:
     return "\n".join((f"{table.title}:", "", *lines, "", *_wrapped((*table.notes, *table.reasons()))))
 
 
-def _section(section: Section) -> Iterator[str]:
-    tables = [table for table in section.tables if table.name in SHOWN]
+def _section(section: Section, shown: tuple[str, ...]) -> Iterator[str]:
+    tables = [table for table in section.tables if table.name in shown]
     yield from _wrapped(section.sentences)
     yield from _wrapped(f"Note: {warning}" for warning in section.warnings)
     for table in tables:
@@ -46,12 +48,3 @@ def _section(section: Section) -> Iterator[str]:
 def _wrapped(sentences: Iterable[str]) -> Iterator[str]:
     for sentence in sentences:
         yield from wrap(sentence, WIDTH, break_long_words=False)
-
-
-def _cell(cell: Cell) -> str:
-    interval = printed_interval(cell)
-    return (
-        f"{printed(cell)} [{', '.join(interval)}]"
-        if isinstance(interval, tuple)
-        else f"{printed(cell)} {interval}".strip()
-    )
