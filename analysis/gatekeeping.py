@@ -7,7 +7,7 @@ reading: nothing is dropped, mended or guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 LEFT, RIGHT, SAME = 0, 1, 2
 CHOICES = {"left": LEFT, "right": RIGHT, "same": SAME}
 NO_TIME = -1
+# Whole numbers below this are exact in floats too.
+LONGEST_MS = 2**53
 
 # Columns of the report that stand beside the arms, so an arm of that name would overwrite one.
 RESERVED_ARM_NAMES = {"same", "no_preference"}
@@ -69,6 +71,15 @@ class VoteColumns:
     gold_arm: Sequence[str] | None = None
     lines: Sequence[int] | None = None
     simulated: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (own.name for own in fields(self) if own.name != "simulated"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.pair_id):
+                detail = (
+                    f"column {name}: {len(column)} entries beside {len(self.pair_id)} of pair_id; give each vote one"
+                )
+                raise InvalidVotes("bad_row", detail)
 
     def where(self, row: int) -> str:
         return f"line {self.lines[row]}" if self.lines else f"row {row + 1}"
@@ -135,7 +146,8 @@ def _checked(
     columns: VoteColumns, pairs: Sequence[Pair], *, arms: Sequence[str] | None, gold: VoteColumns | None
 ) -> CheckedLog:
     if not columns.pair_id and not pairs:
-        raise InvalidVotes("no_votes", "the log holds no votes; collect or import some first")
+        besides = "no votes" if gold is None else "gold votes only"
+        raise InvalidVotes("no_votes", f"the log holds {besides}; collect or import some first")
     pair_codes = _codes(chain((p.pair_id for p in pairs), columns.pair_id))
     rater_codes = _codes(columns.rater_id)
     choice = _choices(columns)
@@ -157,7 +169,7 @@ def _checked(
         right_arm=right,
         choice=choice,
         response_ms=_times(columns),
-        gold=_gold(gold, rater_codes),
+        gold=_gold(gold, rater_codes, arms=arm_codes),
         simulated=columns.simulated,
     )
 
@@ -174,10 +186,8 @@ def _coded(names: Sequence[str], codes: dict[str, int]) -> Ints:
 def _choices(columns: VoteColumns) -> Ints:
     for row, choice in enumerate(columns.choice):
         if choice not in CHOICES:
-            known = ", ".join(CHOICES)
-            raise InvalidVotes(
-                "unknown_choice", f"{columns.where(row)}, column choice: {choice!r} is not one of {known}"
-            )
+            advice = f"is not one of {', '.join(CHOICES)}; write one of them"
+            raise InvalidVotes("unknown_choice", f"{columns.where(row)}, column choice: {choice!r} {advice}")
     return _coded(columns.choice, CHOICES)
 
 
@@ -199,14 +209,27 @@ def _arm_codes(columns: VoteColumns, pairs: Sequence[Pair], arms: Sequence[str] 
     named = set(columns.left_arm) | set(columns.right_arm or ()) | {arm for p in pairs for arm in p.arms}
     codes = _codes(sorted(named) if arms is None else arms)
     if len(codes) < 2:
-        raise InvalidVotes("one_arm", f"only one arm, {', '.join(codes)}, is named; a comparison needs two")
-    if extra := sorted(named - set(codes)):
-        raise InvalidVotes("unknown_arm", f"the log names arms that the study has not: {', '.join(extra)}")
+        how = "name the other one" if columns.right_arm is not None else "name the other one in a column right_arm"
+        raise InvalidVotes(
+            "one_arm",
+            f"columns left_arm and right_arm: {', '.join(codes)} is the only arm; a comparison needs two, so {how}",
+        )
+    if named - set(codes):
+        raise InvalidVotes("unknown_arm", _first_unknown(columns, codes))
     if reserved := sorted(RESERVED_ARM_NAMES & set(codes)):
         raise InvalidVotes(
             "reserved_arm_name", f"an arm is called {reserved[0]}, a column of the report; rename the arm"
         )
     return codes
+
+
+def _first_unknown(columns: VoteColumns, codes: dict[str, int]) -> str:
+    advice = f"is not one of the arms asked for, {', '.join(codes)}; ask for it too, or leave out its votes"
+    for row, arms in enumerate(zip(columns.left_arm, columns.right_arm or columns.left_arm, strict=True)):
+        for name, arm in zip(("left_arm", "right_arm"), arms, strict=True):
+            if arm not in codes:
+                return f"{columns.where(row)}, column {name}: {arm!r} {advice}"
+    return f"the list of pairs: an arm of it {advice}"
 
 
 def _sides(columns: VoteColumns, arm_codes: dict[str, int]) -> tuple[Ints, Ints]:
@@ -223,7 +246,8 @@ def _sides(columns: VoteColumns, arm_codes: dict[str, int]) -> tuple[Ints, Ints]
     for row in np.flatnonzero(left == right)[:1].tolist():
         raise InvalidVotes(
             "arm_against_itself",
-            f"{columns.where(row)}, columns left_arm and right_arm: both are {columns.left_arm[row]}",
+            f"{columns.where(row)}, columns left_arm and right_arm: both are {columns.left_arm[row]}; "
+            "a vote compares two different arms",
         )
     return left, right
 
@@ -241,12 +265,12 @@ def _pair_arms(
     for entry in np.flatnonzero((both != known[codes]).any(axis=1))[:1].tolist():
         row = entry - len(pairs)
         names = list(arm_codes)
+        where = f"{columns.where(row)}, columns left_arm and right_arm" if row >= 0 else "the list of pairs"
         here, there = (" and ".join(names[arm] for arm in two) for two in (both[entry], known[codes[entry]]))
         pair_id = columns.pair_id[row] if row >= 0 else pairs[entry].pair_id
         raise InvalidVotes(
             "pair_with_changing_arms",
-            f"{columns.where(row) if row >= 0 else 'the list of pairs'}: pair {pair_id} shows {here}, "
-            f"elsewhere {there}; give each two images their own pair_id",
+            f"{where}: pair {pair_id} shows {here}, elsewhere {there}; give each two images their own pair_id",
         )
     return np.ascontiguousarray(known)
 
@@ -259,7 +283,7 @@ def _labels(columns: VoteColumns, pairs: Sequence[Pair]) -> tuple[str, ...]:
             raise InvalidVotes(
                 "pair_with_changing_class",
                 f"{columns.where(row)}, column class_label: pair {pair_id} is {label!r} here, "
-                f"{labels[pair_id]!r} elsewhere",
+                f"{labels[pair_id]!r} elsewhere; a pair has one class",
             )
     return tuple(labels.values())
 
@@ -280,33 +304,37 @@ def _groups_of_rows(columns: VoteColumns, group_ids: Sequence[str]) -> dict[str,
             raise InvalidVotes(
                 "pair_with_changing_group",
                 f"{columns.where(row)}, column group_id: pair {pair_id} is of {group!r} here, "
-                f"{groups[pair_id]!r} elsewhere",
+                f"{groups[pair_id]!r} elsewhere; a pair has one group",
             )
     return groups
 
 
-def _gold(columns: VoteColumns | None, rater_codes: dict[str, int]) -> Gold:
+def _gold(columns: VoteColumns | None, rater_codes: dict[str, int], *, arms: Iterable[str]) -> Gold:
     seen, right = np.zeros(len(rater_codes), dtype=np.int64), np.zeros(len(rater_codes), dtype=np.int64)
     if columns is None:
         return Gold(seen, right, 0)
     _choices(columns)
     pairs, raters = _codes(columns.pair_id), _codes(columns.rater_id)
     _refuse_duplicates(columns, _coded(columns.pair_id, pairs) * len(raters) + _coded(columns.rater_id, raters))
+    known = {*arms, *columns.left_arm, "same"}
     for row, rater in enumerate(columns.rater_id):
-        is_right = _is_right(columns, row)
+        is_right = _is_right(columns, row, known)
         if rater in rater_codes:
             seen[rater_codes[rater]] += 1
             right[rater_codes[rater]] += is_right
     return Gold(seen, right, len(columns.pair_id))
 
 
-def _is_right(columns: VoteColumns, row: int) -> bool:
+def _is_right(columns: VoteColumns, row: int, known: set[str]) -> bool:
     wanted, left, choice = (columns.gold_arm or ())[row], columns.left_arm[row], columns.choice[row]
-    if columns.right_arm is not None and wanted not in {left, columns.right_arm[row], "same"}:
-        raise InvalidVotes(
-            "bad_row",
-            f"{columns.where(row)}, column gold_arm: {wanted!r} is neither of the two arms shown nor 'same'",
-        )
+    where = f"{columns.where(row)}, column gold_arm: {wanted!r}"
+    right = None if columns.right_arm is None else columns.right_arm[row]
+    if right is not None and wanted not in {left, right, "same"}:
+        raise InvalidVotes("bad_row", f"{where} is neither of the two arms shown nor 'same'; name the right answer")
+    if left == right and wanted != "same":
+        raise InvalidVotes("bad_row", f"{where} stands on both sides; the right answer to that is 'same'")
+    if right is None and wanted not in known:
+        raise InvalidVotes("bad_row", f"{where} is no arm of the log; correct it, or add a column right_arm")
     # Without a right_arm column the arm on the right is the one that is not on the left.
     answer = "same" if wanted == "same" else "left" if wanted == left else "right"
     return choice == answer
@@ -315,4 +343,8 @@ def _is_right(columns: VoteColumns, row: int) -> bool:
 def _times(columns: VoteColumns) -> Ints:
     if columns.response_ms is None:
         return np.full(len(columns.pair_id), NO_TIME, dtype=np.int64)
+    for row, ms in enumerate(columns.response_ms):
+        if ms is not None and not 0 <= ms < LONGEST_MS:
+            where = f"{columns.where(row)}, column response_ms"
+            raise InvalidVotes("bad_row", f"{where}: {ms} is no time in milliseconds; leave out unmeasured ones")
     return np.array([NO_TIME if ms is None else ms for ms in columns.response_ms], dtype=np.int64)

@@ -85,7 +85,7 @@ def test_a_listed_pair_of_one_arm_is_refused() -> None:
 def test_a_pair_whose_arms_change_is_refused_naming_the_row() -> None:
     error = refusal(three_arms("y", "z", "left", rater="r3"))
     assert error.code == "pair_with_changing_arms"
-    assert error.detail.startswith("row 3: pair p1 shows y and z, elsewhere x and y")
+    assert error.detail.startswith("row 3, columns left_arm and right_arm: pair p1 shows y and z, elsewhere x and y")
 
 
 def test_a_pair_whose_arms_differ_from_the_study_s_is_refused() -> None:
