@@ -11,8 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from analysis.plan import InvalidPlan
 from generation.models import Arm, Batch, Image
 from survey_site.models import DEFAULT_QUESTION, Comparison, Study
+from survey_site.plans import freeze_plan
 
 logger = logging.getLogger(__name__)
 
@@ -70,17 +72,19 @@ def free_slug(title: str) -> str:
 def open_study(study: Study) -> Study:
     """Let raters in. The first time, build all comparisons, which freezes arms, question and plan.
 
-    Raises `StudyNotReady` when images are missing, arms cannot be told apart, or nothing can be paired.
+    Raises `StudyNotReady` when images are missing, arms cannot be told apart, nothing can be paired, or the plan
+    cannot be followed.
     """
     with transaction.atomic():
         study = _locked(study)
         if study.status == Study.Status.CLOSED:
             raise StudyNotReady("The study is closed for good. Set up a new one to ask more raters.")
         if study.status == Study.Status.DRAFT:
+            _freeze(study)
             Comparison.objects.bulk_create(_comparisons(study), batch_size=1000)
             study.opened_at = timezone.now()
         study.status = Study.Status.OPEN
-        study.save(update_fields=["status", "opened_at"])
+        study.save(update_fields=["status", "opened_at", "plan", "plan_sha256"])
     return study
 
 
@@ -130,6 +134,13 @@ def require_open(study: Study) -> None:
 
 def _locked(study: Study) -> Study:
     return Study.objects.select_for_update().get(pk=study.pk)
+
+
+def _freeze(study: Study) -> None:
+    try:
+        freeze_plan(study)
+    except InvalidPlan as error:
+        raise StudyNotReady(f"The analysis plan cannot be followed. {error}. Change the plan first.") from error
 
 
 def _drawn_slug() -> str:

@@ -5,7 +5,21 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from survey_site.api import urls as api
-from survey_site.views import arms, batches, checkpoints, commissions, home, laboratory, rating, results, studies, works
+from survey_site.views import (
+    arms,
+    batches,
+    bundles,
+    charts,
+    checkpoints,
+    commissions,
+    home,
+    laboratory,
+    plans,
+    rating,
+    results,
+    studies,
+    works,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -19,9 +33,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/open/", studies.set_status, {"act": "open"}, name="study-open"),
     path("studies/<slug:slug>/pause/", studies.set_status, {"act": "pause"}, name="study-pause"),
     path("studies/<slug:slug>/close/", studies.set_status, {"act": "close"}, name="study-close"),
+    path("studies/<slug:slug>/plan/", plans.page, name="study-plan"),
+    path("studies/<slug:slug>/plan/import/", plans.import_file, name="study-plan-import"),
+    path("studies/<slug:slug>/plan.toml", plans.as_toml, name="study-plan-toml"),
     path("studies/<slug:slug>/results/", results.page, name="results"),
+    path("studies/<slug:slug>/results/charts/<slug:name>.<slug:ending>", charts.chart, name="results-chart"),
+    path(
+        "studies/<slug:slug>/results/charts/<int:pairing>/<slug:name>.<slug:ending>",
+        charts.chart,
+        name="results-pairing-chart",
+    ),
+    path("studies/<slug:slug>/results/bundle.zip", bundles.download, name="results-bundle"),
     path("studies/<slug:slug>/results.json", results.as_json, name="results-json"),
     path("studies/<slug:slug>/results.csv", results.as_csv, name="results-csv"),
+    path("studies/<slug:slug>/results.tex", results.as_latex, name="results-latex"),
+    path("studies/<slug:slug>/results.html", results.as_html, name="results-html"),
+    path("studies/<slug:slug>/results/methods.txt", results.methods, name="results-methods"),
+    path("studies/<slug:slug>/results/references.bib", results.references, name="results-references"),
     path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
     # --- researchers: checkpoints and arms ---
     path("checkpoints/", checkpoints.index, name="checkpoints"),

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from survey_site.forms.studies import StudyForm
 from survey_site.models import Study
+from survey_site.plans import described, plan_is_intact
 from survey_site.researchers import researcher_of
 from survey_site.results import tally_of
 from survey_site.studies import StudyNotReady, close_study, create_study, open_study, pause_study
@@ -50,6 +51,8 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "study": study,
         "tally": tally_of(study),
+        "plan": described(study.analysis_plan),
+        "plan_is_intact": plan_is_intact(study),
         "rating_link": request.build_absolute_uri(study.rating_path),
         "section": "studies",
     }
