@@ -7,17 +7,15 @@ it. The arithmetic is in `precision`; here it is searched and put into words.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from analysis.precision import PAPER_LIKE, Components, Design, detectable, power_of, standard_error
 from analysis.records import Method, Unavailable
+from analysis.wishes import MOST_PAIRS, MOST_RATERS, Purpose, Wish
 
 FEWEST_RATERS = 8
 FEWEST_PAIRS = 20
 ENOUGH_SIDE_VOTES = 20
-MOST_RATERS = 100_000
-MOST_PAIRS = 1_000_000
 # How many raters the figures are given for where no number of them is enough.
 USUAL_RATERS = 25
 RATERS_OF_TABLE = (8, 12, 16, 25, 40, 60, 100)
@@ -33,57 +31,6 @@ METHODS = (
         "How likely a true difference of this size is to be found with so many pairs and raters.",
     ),
 )
-
-
-class InvalidDesign(ValueError):
-    """The wish cannot be planned for; `entry` names what to change, the message says how."""
-
-    def __init__(self, entry: str, message: str) -> None:
-        super().__init__(message)
-        self.entry = entry
-
-
-class Purpose(StrEnum):
-    """What the study is for: the mean over all votes, or the threshold table too, which needs votes on every pair."""
-
-    MEAN = "mean"
-    TABLE = "table"
-
-
-@dataclass(frozen=True)
-class Workload:
-    """How many pairs each rater judges: a share of them (0 to 1), or a number where `pairs` is given."""
-
-    share: float = 1.0
-    pairs: int | None = None
-
-    def of(self, pairs: int) -> int:
-        """The pairs that one rater judges of so many: at least one, at most all."""
-        wanted = round(self.share * pairs) if self.pairs is None else self.pairs
-        return max(1, min(pairs, wanted))
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be planned. difference: net preference, 0 to 1 (0.08 is 8 points). alpha: two-sided.
-
-    raters: None asks for the fewest that are enough. same_share: None takes the components' own.
-    Raises InvalidDesign at the first entry that cannot be.
-    """
-
-    difference: float = 0.08
-    power: float = 0.8
-    alpha: float = 0.05
-    pairs: int = 200
-    raters: int | None = None
-    workload: Workload = field(default_factory=Workload)
-    same_share: float | None = None
-    purpose: Purpose = Purpose.MEAN
-
-    def __post_init__(self) -> None:
-        for entry, is_right, message in _rules(self):
-            if not is_right:
-                raise InvalidDesign(entry, message)
 
 
 @dataclass(frozen=True)
@@ -233,21 +180,6 @@ def _raters_of_curve(raters: int) -> list[int]:
     low, high = min(raters, FEWEST_RATERS), max(2 * raters, 60)
     steps = (low * (high / low) ** (step / POINTS_OF_CURVE) for step in range(POINTS_OF_CURVE + 1))
     return sorted({raters, *(round(step) for step in steps)})
-
-
-def _rules(wish: Wish) -> Iterator[tuple[str, bool, str]]:
-    share, pairs = wish.workload.share, wish.workload.pairs
-    yield "difference", 0.001 <= wish.difference <= 1, "The difference must be from 0.1 to 100 points; 8 is usual."
-    yield "power", 0.5 <= wish.power <= 0.999, "The power must be from 50 to 99.9 %; 80 is usual."
-    yield "alpha", 0.0001 <= wish.alpha <= 0.2, "The significance level must be from 0.01 to 20 %; 5 is usual."
-    yield "pairs", 2 <= wish.pairs <= MOST_PAIRS, f"Give from 2 to {MOST_PAIRS:,} pairs; 200 is usual."
-    raters = wish.raters is None or 2 <= wish.raters <= MOST_RATERS
-    yield "raters", raters, f"Give from 2 to {MOST_RATERS:,} raters, or none to ask how many are needed."
-    yield "workload", 0 < share <= 1, "The share that a rater judges must be above 0 and at most 100 %."
-    in_reach = pairs is None or 1 <= pairs <= wish.pairs
-    yield "workload", in_reach, f"A rater can judge from 1 to all {wish.pairs:,} pairs; there are no more."
-    same = wish.same_share is None or 0 <= wish.same_share <= 0.95
-    yield "same_share", same, "The share of Same must be from 0 to 95 %; 27 is that of the main paper."
 
 
 def _answer(wish: Wish, outlook: Outlook, *, raters: int | Unavailable, pairs: int | Unavailable) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis import Unavailable, Votes, read_csv
 from analysis.intervals import Crossed, TwoWay
-from analysis.planning import InvalidDesign, Purpose, Wish, Workload, plan_study
+from analysis.planning import plan_study
 from analysis.precision import (
     PAPER_LIKE,
     Components,
@@ -23,6 +23,7 @@ from analysis.records import as_json
 from analysis.significance import two_way_net
 from analysis.simulation import SimulatedDesign, simulate
 from analysis.vote_file import read_columns
+from analysis.wishes import InvalidDesign, Purpose, Wish, Workload
 from tests.analysis.logs import columns, log, pair_of, small_logs, unjudged
 
 TABLE_2 = "tests/data/table2_votes.csv"
@@ -278,6 +279,20 @@ def test_a_wish_that_cannot_be_names_its_entry(entry: str, wrong: dict[str, floa
         Wish(**wrong)  # type: ignore[arg-type]  # wrong on purpose
     assert refused.value.entry == entry
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "workload"),
+    [("", Workload()), (" 40 ", Workload(pairs=40)), ("50 %", Workload(share=0.5)), ("12.5%", Workload(share=0.125))],
+)
+def test_a_workload_is_read_as_people_write_it(text: str, workload: Workload) -> None:
+    assert Workload.read(text) == Workload.read(str(workload)) == workload
+
+
+@pytest.mark.parametrize("text", ["half", "-3", "0.5", "1e3", "5 %%", "nan"])
+def test_what_is_no_workload_is_quoted(text: str) -> None:
+    with pytest.raises(InvalidDesign, match=f"'{text}' is neither a number of pairs nor a share"):
+        Workload.read(text)
 
 
 @given(
