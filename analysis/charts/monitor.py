@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import altair as alt
 
-from analysis.charts.parts import count, level, missing, shown, table, thinned
+from analysis.charts.parts import count, level, shown, table, thinned
 from analysis.charts.rendering import Drawing
-from analysis.charts.theme import ARM_A, BAD, INK, INK_SOFT, PANEL_WIDTH
+from analysis.charts.theme import ARM_A, BAD, INK, INK_SOFT, WIDTH
 from analysis.records import Unavailable
 from analysis.report import Pairing
-from analysis.sequential import Look, PlannedLooks, Sequential, TwoWayNormalMixture
+from analysis.sequential import Look, PlannedLooks, TwoWayNormalMixture
 
 # A look after every rater is one mark each: more than this a screen cannot tell apart.
 MOST_LOOKS = 300
@@ -19,13 +19,10 @@ EVIDENCE_HEIGHT = 100
 
 def draw(pairing: Pairing) -> Drawing | Unavailable:
     """Two panels over the number of raters."""
-    sequential = pairing.sequential
-    if not isinstance(sequential, Sequential):
-        return missing(sequential)
-    mixture = sequential.two_way_normal_mixture
+    mixture = pairing.sequential.two_way_normal_mixture
     if isinstance(mixture, Unavailable):
         return mixture
-    return of_looks(mixture, sequential.planned_looks, arms=pairing.arms)
+    return of_looks(mixture, pairing.sequential.planned_looks, arms=pairing.arms)
 
 
 def of_looks(mixture: TwoWayNormalMixture, planned: PlannedLooks | None, *, arms: tuple[str, str]) -> Drawing:
@@ -35,8 +32,8 @@ def of_looks(mixture: TwoWayNormalMixture, planned: PlannedLooks | None, *, arms
     upper = [*_band(base, arms[0]), level(0, axis="y"), *_planned(planned), *_stop(mixture)]
     lower = [*_evidence(base), *_stop(mixture)]
     panels = (
-        alt.layer(*upper).properties(width=PANEL_WIDTH, height=HEIGHT),
-        alt.layer(*lower).properties(width=PANEL_WIDTH, height=EVIDENCE_HEIGHT),
+        alt.layer(*upper).properties(width=WIDTH, height=HEIGHT),
+        alt.layer(*lower).properties(width=WIDTH, height=EVIDENCE_HEIGHT),
     )
     return Drawing.of(alt.vconcat(*panels, spacing=10).resolve_scale(x="shared"), alt=_alt(mixture, arms))
 

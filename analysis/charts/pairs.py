@@ -37,7 +37,7 @@ def draw(pairing: Pairing) -> Drawing | Unavailable:
             "share:Q",
             title=f"share of side votes for {counts.arms[0]}, %",
             scale=alt.Scale(domain=[0, 100]),
-            axis=alt.Axis(values=[0, 20, 30, 40, 50, 60, 70, 80, 100], labelOverlap=False),
+            axis=alt.Axis(values=[0, 20, 30, 40, 50, 60, 70, 80, 100], tickCount=10),
         ),
         y2=alt.datum(50),
         color=alt.Color("colour:N", scale=None),

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analysis.charts.parts import Row, count, level, missing, table, thinned
 from analysis.charts.rendering import Drawing
-from analysis.charts.theme import ARM_A, BAD, INK_SOFT, PANEL_WIDTH
+from analysis.charts.theme import ARM_A, BAD, INK_SOFT, WIDTH
 from analysis.intervals import Floats
 from analysis.rater_quality import RaterMarks, RaterQuality
 from analysis.records import Unavailable
@@ -42,7 +42,7 @@ def of_raters(quality: RaterQuality) -> Drawing:
     if quality.timed:
         pace = alt.Scale(type="log", nice=False)
         panels.append(alt.layer(_panel(points, "seconds", "median time, s", scale=pace, across=ACROSS)))
-    sized = [panel.properties(width=PANEL_WIDTH, height=HEIGHT) for panel in panels]
+    sized = [panel.properties(width=WIDTH, height=HEIGHT) for panel in panels]
     return Drawing.of(alt.vconcat(*sized, spacing=10).resolve_scale(x="shared"), alt=_alt(quality, len(drawn)))
 
 

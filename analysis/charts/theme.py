@@ -22,8 +22,6 @@ COLOURS = (GROUND, LINE, INK, INK_SOFT, ARM_A, ARM_B, ARM_NONE, WARN, BAD)
 # One width for every screen, axes and labels included: shrunk to a phone the type is still 10 px, and two charts
 # stand beside each other on a desk.
 WIDTH = 400
-# Where charts stand on top of each other Vega has no such width: this much of it is left beside a vertical axis.
-PANEL_WIDTH = 345
 # These have the same widths letter by letter, so what was measured here fits wherever it is shown.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 

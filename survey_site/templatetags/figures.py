@@ -1,13 +1,18 @@
-"""Numbers as a reader expects them in print."""
+"""Numbers as a reader expects them in print; tables, charts and badges of a report."""
+
+from collections.abc import Iterator
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from analysis import Unavailable
-from analysis.charts import CHARTS, draw_chart
+from analysis.charts import CHARTS, PAIRING_CHARTS, draw_chart
 from analysis.charts.rendering import svg_of
-from analysis.report import Pairing, Report
+from analysis.files.sections import EXPLORATORY
+from analysis.files.table import Cell, Table, printed, printed_interval
+from analysis.report import METHODS, Pairing, Report
 
 register = template.Library()
 
@@ -46,16 +51,81 @@ def interval(ci95: tuple[float, float]) -> SafeString:
 
 
 @register.filter
+def seconds(ms: float) -> str:
+    """Show milliseconds as seconds."""
+    return f"{ms / 1000:.1f}\N{NO-BREAK SPACE}s"
+
+
+@register.filter
+def test_title(name: str) -> str:
+    """Show the title of a test that a plan names."""
+    return METHODS[name].title
+
+
+@register.filter
 def is_unavailable(figure: object) -> bool:
     """Tell whether a figure could not be computed; its `detail` says why."""
     return isinstance(figure, Unavailable)
 
 
-@register.inclusion_tag("results/_chart.html")
-def chart(name: str, subject: Pairing | Report) -> dict[str, object]:
+@register.filter
+def is_there(figure: object) -> bool:
+    """Tell whether a figure was computed."""
+    return figure is not None and not isinstance(figure, Unavailable)
+
+
+@register.filter
+def cell(figure: Cell) -> SafeString:
+    """Show a cell of a table with its interval below; why it is empty, where it should not be."""
+    if isinstance(figure, Unavailable):
+        return format_html('<span class="soft small">{}</span>', figure.detail)
+    bounds = printed_interval(figure)
+    if not bounds:
+        return format_html("{}", printed(figure))
+    words = " to ".join(bounds) if isinstance(bounds, tuple) else bounds
+    return format_html('{}<br><span class="interval">{}</span>', printed(figure), words)
+
+
+@register.simple_tag(takes_context=True)
+def badge(context: template.Context, section: str) -> str | SafeString:
+    """Say of a section whether the fixed plan named it; nothing where there was no plan, which is said once above."""
+    report: Report = context["report"]
+    if not report.plan_is_fixed:
+        return ""
+    name, word = ("is-planned", "Planned") if report.is_planned(section) else ("is-exploratory", "Exploratory")
+    return format_html('<span class="badge {}">{}</span>', name, word)
+
+
+@register.inclusion_tag("results/_table.html", takes_context=True)
+def table(context: template.Context, name: str, subject: Pairing | Report, without: str = "") -> dict[str, object]:
+    """One table of the files, as they have it; `without` leaves a row out that stands elsewhere on the page."""
+    arms = subject.arms if isinstance(subject, Pairing) else ()
+    found: Table | None = context["tables"].get((name, arms))
+    rows = [] if found is None else [_row(found, key, row) for key, row in found.named_rows() if key != without]
+    notes = [note for note in found.notes if note != EXPLORATORY] if found else []
+    return {"table": found, "rows": rows, "notes": notes, "report": context["report"]}
+
+
+def _row(found: Table, key: str, row: tuple[Cell, ...]) -> dict[str, object]:
+    method = METHODS.get(key) if found.name == "tests" else None
+    cells = list(zip((column.title for column in found.columns[1:]), row[1:], strict=True))
+    return {"name": row[0], "section": f"tests.{key}" if method else "", "method": method, "cells": cells}
+
+
+@register.inclusion_tag("results/_chart.html", takes_context=True)
+def chart(context: template.Context, name: str, subject: Pairing | Report) -> dict[str, object]:
     """Draw one chart of a pairing or of the report into the page, or say why there is none."""
     drawing = draw_chart(name, subject)
+    drawn: dict[str, object] = {"kind": CHARTS[name]}
     if isinstance(drawing, Unavailable):
-        return {"kind": CHARTS[name], "missing": drawing.detail}
+        return {**drawn, "missing": drawing.detail}
     # Safe: vl-convert escapes every text of the data that it draws, and `svg_of` the alt text.
-    return {"kind": CHARTS[name], "svg": mark_safe(svg_of(drawing))}
+    return {**drawn, "svg": SafeString(svg_of(drawing)), "files": list(_chart_files(context, name, subject))}
+
+
+def _chart_files(context: template.Context, name: str, subject: Pairing | Report) -> Iterator[tuple[str, str]]:
+    """What each file of a chart is called on the page, and its address; a pairing is known by its number from 1."""
+    numbers = [n for n, pairing in enumerate(context["report"].pairings, 1) if pairing is subject]
+    view, start = ("results-pairing-chart", numbers[:1]) if name in PAIRING_CHARTS else ("results-chart", [])
+    for ending, word in (("svg", "SVG"), ("pdf", "PDF"), ("png", "PNG"), ("json", "Vega-Lite")):
+        yield word, reverse(view, args=[context["study"].slug, *start, name, ending])

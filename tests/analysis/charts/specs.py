@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 def rows_of(drawing: Drawing, having: str) -> list[Row]:
     """The data rows with a certain column, wherever in the specification they stand."""
-    return [row for rows in _values(drawing.spec) for row in rows if having in row]
+    return [row for rows in _values(drawing.spec) for row in rows if isinstance(row, dict) and having in row]
 
 
 def _values(part: object) -> list[list[Row]]:
