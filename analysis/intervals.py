@@ -7,6 +7,7 @@ therefore has a part per pair, a part per rater and, counted twice in those two,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +121,8 @@ class TwoWay:
     var_cgm = var_pair + var_rater - var_vote; var_used = max(var_cgm, var_pair, var_rater).
     pairs_effective, raters_effective: Kish's (sum n)^2 / sum n^2. df = max(1, min of these - 1).
     deff_pair, deff_rater: how many times larger than a vote's variance, i.e. why votes are not independent.
-    p_by_pair_t, p_by_rater_t, p_cgm_t, p_additive_t: the same test with other variances, for comparison.
+    p_by_pair_t, p_by_rater_t, p_cgm_t, p_additive_t: the same test with other variances, for comparison. Where all
+    pairs, or all raters, say the same, their variance is 0 and p is 0 (1 where what they say is `null`).
     """
 
     estimate: float
@@ -142,8 +144,8 @@ class TwoWay:
     t: float
     p: float
     ci95: Interval
-    p_by_pair_t: float | Unavailable
-    p_by_rater_t: float | Unavailable
+    p_by_pair_t: float
+    p_by_rater_t: float
     p_cgm_t: float | Unavailable
     p_additive_t: float
 
@@ -153,8 +155,41 @@ def two_way_mean(values: Ints, *, crossed: Crossed, null: float) -> TwoWay | Una
 
     Unavailable `one_pair`, `one_rater` (no second cluster to learn a variance from), `zero_variance`.
     """
-    held = crossed.pair_sizes, crossed.rater_sizes
-    return _ratio(values, count=crossed.n_votes, held=held, crossed=crossed, null=null)
+    # Whole numbers, so floats hold them exactly and scores which cancel are exactly zero.
+    exact = values.astype(np.float64)
+    sums = Sums(crossed.per_pair(exact), crossed.pair_sizes, crossed.per_rater(exact), crossed.rater_sizes)
+    return two_way_sums(sums, squares=int(exact @ exact), null=null)
+
+
+class Sums(NamedTuple):
+    """Whole numbers added up by pair [P] and by rater [R], and how many of them there are in each."""
+
+    by_pair: Floats
+    pair_sizes: Ints | Floats
+    by_rater: Floats
+    rater_sizes: Ints | Floats
+
+
+def two_way_sums(sums: Sums, *, squares: int, null: float, n_votes: int | None = None) -> TwoWay | Unavailable:
+    """The same from sums alone, each over at least one number. squares: the sum of all numbers squared.
+
+    n_votes: of how many votes these numbers are, where not every vote has one.
+    """
+    if problem := _too_few_clusters(sums.pair_sizes, sums.rater_sizes):
+        return problem
+    total, count = int(sums.by_pair.sum()), int(sums.pair_sizes.sum())
+    by_pair = (count * sums.by_pair - total * sums.pair_sizes) / count**2
+    by_rater = (count * sums.by_rater - total * sums.rater_sizes) / count**2
+    # The sum of ((count * value - total * member) / count^2)^2 over votes, multiplied out.
+    by_vote, n = (count * squares - total**2) / count**3, n_votes or count
+    return _two_way(
+        total / count,
+        null=null,
+        n=count,
+        scores=(by_pair, by_rater),
+        var_vote=n / (n - 1) * by_vote,
+        held=(sums.pair_sizes, sums.rater_sizes),
+    )
 
 
 def two_way_ratio(values: Ints, members: Ints, *, crossed: Crossed, null: float) -> TwoWay | Unavailable:
@@ -162,30 +197,10 @@ def two_way_ratio(values: Ints, members: Ints, *, crossed: Crossed, null: float)
 
     values: int64 [N], zero outside the members. members: int64 [N] of 0 and 1, at least one 1. Errors as two_way_mean.
     """
-    held = crossed.per_pair(members), crossed.per_rater(members)
-    return _ratio(values, count=int(members.sum()), held=held, crossed=crossed, null=null)
-
-
-def _ratio(
-    values: Ints, *, count: int, held: tuple[Ints | Floats, Ints | Floats], crossed: Crossed, null: float
-) -> TwoWay | Unavailable:
-    if problem := _too_few_clusters(*held):
-        return problem
-    # Whole numbers, so floats hold them exactly and scores which cancel are exactly zero.
     exact = values.astype(np.float64)
-    total, squares, n = int(exact.sum()), int(exact @ exact), crossed.n_votes
-    by_pair = (count * crossed.per_pair(exact) - total * held[0]) / count**2
-    by_rater = (count * crossed.per_rater(exact) - total * held[1]) / count**2
-    # The sum of ((count * value - total * member) / count^2)^2 over votes, multiplied out.
-    by_vote = (count * squares - total**2) / count**3
-    return _two_way(
-        total / count,
-        null=null,
-        n=count,
-        scores=(by_pair, by_rater),
-        var_vote=n / (n - 1) * by_vote,
-        held=held,
-    )
+    pair_sizes, rater_sizes = crossed.per_pair(members), crossed.per_rater(members)
+    sums = Sums(crossed.per_pair(exact), pair_sizes, crossed.per_rater(exact), rater_sizes)
+    return two_way_sums(sums, squares=int(exact @ exact), null=null, n_votes=crossed.n_votes)
 
 
 def two_way_scores(estimate: float, scores: Floats, *, crossed: Crossed, null: float = 0.0) -> TwoWay | Unavailable:
@@ -262,12 +277,19 @@ def _two_way(
         ci95=around(estimate, se, df=df),
         p_by_pair_t=_p(difference, var_pair, df=pairs - 1, floor=ROUNDING * var_vote),
         p_by_rater_t=_p(difference, var_rater, df=raters - 1, floor=ROUNDING * var_vote),
-        p_cgm_t=_p(difference, var_cgm, df=df, floor=ROUNDING * var_vote),
+        p_cgm_t=_p_cgm(difference, var_cgm, df=df, floor=ROUNDING * var_vote),
         p_additive_t=two_sided(difference / (var_pair + var_rater) ** 0.5, df),
     )
 
 
-def _p(difference: float, variance: float, *, df: float, floor: float) -> float | Unavailable:
+def _p(difference: float, variance: float, *, df: float, floor: float) -> float:
+    if variance <= floor:
+        return 0.0 if difference else 1.0
+    return two_sided(difference / variance**0.5, df)
+
+
+def _p_cgm(difference: float, variance: float, *, df: float, floor: float) -> float | Unavailable:
+    # Unlike the others this variance is a difference of variances, which can be negative.
     if variance <= floor:
         return Unavailable("zero_variance", "this variance alone is not positive here")
     return two_sided(difference / variance**0.5, df)
