@@ -16,6 +16,7 @@ from analysis.ranking.ratings import (
     PlainRating,
     RaoKupper,
 )
+from analysis.ranking.resampling import RatingBootstrap, cluster_bootstrap
 
 __all__ = [
     "METHODS",
@@ -33,7 +34,9 @@ __all__ = [
     "PenalisedRating",
     "PlainRating",
     "RaoKupper",
+    "RatingBootstrap",
     "WinMatrix",
     "bradley_terry",
+    "cluster_bootstrap",
     "leaderboard",
 ]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.intervals import LEVEL, Floats, Interval
-from analysis.ranking.counts import CELLS, LARGEST_TABLE, TIE, Tally
+from analysis.ranking.counts import LARGEST_TABLE, TIE, Tally
 from analysis.ranking.davidson import by_arm, elo
-from analysis.ranking.estimates import Parameters, estimated, sum_to_zero
+from analysis.ranking.estimates import sum_to_zero
 from analysis.ranking.identifiability import identifiability, obstacle
 from analysis.ranking.likelihood import maximise
 from analysis.ranking.models import DAVIDSON, PLAIN
