@@ -164,9 +164,9 @@ def two_way_mean(values: Ints, *, crossed: Crossed, null: float) -> TwoWay | Una
 class Sums(NamedTuple):
     """Whole numbers added up by pair [P] and by rater [R], and how many of them there are in each."""
 
-    by_pair: Floats
+    by_pair: Ints | Floats
     pair_sizes: Ints | Floats
-    by_rater: Floats
+    by_rater: Ints | Floats
     rater_sizes: Ints | Floats
 
 

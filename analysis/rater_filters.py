@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from analysis.intervals import Crossed, Interval, two_way_mean
+from analysis.intervals import Interval, Sums, two_way_sums
 from analysis.rater_quality import Screens
 from analysis.records import Method, Unavailable
-from analysis.votes import Bools, Votes
+from analysis.votes import Bools, Ints, Votes
 
 METHODS = (
     Method(
@@ -123,29 +124,49 @@ class FilterEffect:
 
 def filter_effects(votes: Votes) -> tuple[FilterEffect, ...]:
     """What each filter alone would leave out of a log, and what the headline of a two-arm log would be without it."""
-    screens = Screens(votes)
+    screens, headlines = Screens(votes), _Headlines(votes)
     given = screens.buttons.sum(axis=1)
-    # Most filters leave out nobody, and two of them often the same: each headline is computed once.
-    headlines: dict[bytes, FilteredNet | Unavailable | None] = {}
     effects = []
     for rule in FILTERS.values():
         flagged = rule.flags(screens)
-        if (key := flagged.tobytes()) not in headlines:
-            headlines[key] = _headline_without(votes, flagged)
         left_out = int(flagged.sum()), int(given[flagged].sum())
-        effects.append(FilterEffect(rule.name, rule.sentence, *left_out, headlines[key]))
+        effects.append(FilterEffect(rule.name, rule.sentence, *left_out, headlines.without(flagged)))
     return tuple(effects)
 
 
-def _headline_without(votes: Votes, flagged: Bools) -> FilteredNet | Unavailable | None:
-    # The same as two_way_net of votes.without_raters(flagged), without making that log.
-    if len(votes.arms) > 2:
-        return None
-    rows = np.flatnonzero(~flagged[votes.rater])
-    if not len(rows):
-        return Unavailable("no_votes", "no vote is left")
-    crossed = Crossed.among(votes.pair[rows], votes.rater[rows])
-    net = two_way_mean(votes.outcome[rows], crossed=crossed, null=0.0)
-    if isinstance(net, Unavailable):
-        return net
-    return FilteredNet(net.estimate, net.se, net.df, net.ci95, net.p, net.n, net.pairs, net.raters)
+@dataclass(frozen=True, eq=False)
+class _Headlines:
+    """The headline of a log without some raters: the whole log is added up once, and their part taken away."""
+
+    votes: Votes
+
+    @cached_property
+    def whole(self) -> Sums:
+        return self._sums(slice(None))
+
+    def without(self, flagged: Bools) -> FilteredNet | Unavailable | None:
+        """The same as two_way_net of votes.without_raters(flagged); None with more than two arms."""
+        if len(self.votes.arms) > 2:
+            return None
+        gone = np.flatnonzero(flagged[self.votes.rater])
+        if len(gone) == self.votes.n_votes:
+            return Unavailable("no_votes", "no vote is left")
+        left = [here - there for here, there in zip(self.whole, self._sums(gone), strict=True)]
+        judged, there = left[1] > 0, left[3] > 0
+        sums = Sums(left[0][judged], left[1][judged], left[2][there], left[3][there])
+        # An outcome is +1, -1 or 0, so its square is its size.
+        sides = int(np.count_nonzero(self.votes.outcome) - np.count_nonzero(self.votes.outcome[gone]))
+        net = two_way_sums(sums, squares=sides, null=0.0)
+        if isinstance(net, Unavailable):
+            return net
+        return FilteredNet(net.estimate, net.se, net.df, net.ci95, net.p, net.n, net.pairs, net.raters)
+
+    def _sums(self, rows: Ints | slice) -> Sums:
+        pair, rater, outcome = self.votes.pair[rows], self.votes.rater[rows], self.votes.outcome[rows]
+        pairs, raters = self.votes.n_pairs, self.votes.n_raters
+        return Sums(
+            np.bincount(pair, weights=outcome, minlength=pairs),
+            np.bincount(pair, minlength=pairs),
+            np.bincount(rater, weights=outcome, minlength=raters),
+            np.bincount(rater, minlength=raters),
+        )
