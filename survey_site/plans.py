@@ -13,8 +13,8 @@ HEADLINES = {
     Headline.SIDE_SHARE: "Share of the first arm among the votes that chose a side; Same is left out",
 }
 CORRECTIONS = {
-    Correction.HOLM: "Holm: the chance of any false claim stays at 5 %",
-    Correction.BH: "Benjamini-Hochberg: of what is found, at most 5 % is expected to be false",
+    Correction.HOLM: "Holm: any false claim at all in at most 5 % of studies",
+    Correction.BH: "Benjamini-Hochberg: at most 5 % of what is found is false, on average",
     Correction.NONE: "None: every p-value stands alone",
 }
 STOPPING_RULES = {

@@ -37,11 +37,13 @@ class PlanForm(forms.Form):
     )
     arms = forms.ChoiceField(
         choices=[(member.value, words) for member, words in CORRECTIONS.items()],
+        widget=forms.RadioSelect,
         label="Differences between arms",
         help_text="How the p-values of all pairs of arms are corrected. Few, and claims: Holm is usual.",
     )
     classes = forms.ChoiceField(
         choices=[(member.value, words) for member, words in CORRECTIONS.items()],
+        widget=forms.RadioSelect,
         label="Differences between classes",
         help_text="How the p-values of all classes are corrected. Many, to explore: Benjamini-Hochberg is usual.",
     )
@@ -49,8 +51,8 @@ class PlanForm(forms.Form):
         choices=[(member.value, words) for member, words in STOPPING_RULES.items()],
         widget=forms.RadioSelect,
         label="When do you stop?",
-        help_text="Looking early without such a rule and stopping when p is small finds differences that are not "
-        "there, in up to every third study.",
+        help_text="Who looks after every rater without such a rule, and stops when p is below 0.05, finds a difference "
+        "that is not there in 9 to 24 of 100 studies.",
     )
     planned_raters = forms.IntegerField(required=False, help_text="How many raters you plan to ask.")
     alpha = forms.FloatField(label="Significance level", help_text="Over all looks together; 0.05 is usual.")
@@ -60,8 +62,8 @@ class PlanForm(forms.Form):
     looks = forms.IntegerField(label="Planned looks", help_text="How many, evenly spaced over the planned raters.")
     rho = forms.FloatField(
         label="rho",
-        help_text="Where the boundary is narrowest: the information (1 / variance) that the planned votes bring, "
-        "divided by 7.9. Any value is valid; a good one finds a difference sooner.",
+        help_text="Tunes the boundary to the size of the study: the information (1 / variance) that the planned votes "
+        "bring, divided by 7.9. Any value is valid; a fitting one finds a difference sooner.",
     )
 
     @classmethod
