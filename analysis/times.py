@@ -15,6 +15,7 @@ from analysis.records import Method, Unavailable
 from analysis.votes import CHOICES, NO_TIME, Bools, Ints, Votes
 
 FEWEST_PAIRS = 3
+LARGEST_KEY = 2**62
 
 METHODS = (
     Method(
@@ -99,13 +100,12 @@ def medians(values: Ints, cluster: Ints, *, clusters: int) -> Floats:
     values: int64 [n], >= 0. cluster: int64 [n], 0 to clusters - 1.
     """
     sizes = np.bincount(cluster, minlength=clusters)
-    by_value = np.argsort(values)
-    # One sort of whole numbers puts cluster after cluster, each by rank; a lexsort takes ten times as long.
-    keys = np.empty(len(values), dtype=np.int64)
-    keys[by_value] = np.arange(len(values))
-    keys += cluster * len(values)
-    keys.sort()
-    ordered = values[by_value[keys % max(len(values), 1)]]
+    span = int(values.max(initial=0)) + 1
+    if span * clusters < LARGEST_KEY:
+        # Sorting numbers that hold both is ten times faster than sorting by two columns.
+        ordered = np.sort(cluster * span + values) % span
+    else:
+        ordered = values[np.lexsort((values, cluster))]
     starts, held = np.cumsum(sizes) - sizes, sizes > 0
     low, high = (starts + (sizes - 1) // 2)[held], (starts + sizes // 2)[held]
     middles = np.zeros(clusters)
@@ -116,7 +116,7 @@ def medians(values: Ints, cluster: Ints, *, clusters: int) -> Floats:
 def _choice_by_tercile(
     choice: Ints, measured: Ints, *, edges: tuple[float, float]
 ) -> tuple[ChoiceCounts, ChoiceCounts, ChoiceCounts]:
-    third = np.searchsorted(edges, measured, side="left")
+    third = (measured > edges[0]).astype(np.int64) + (measured > edges[1])
     counts = np.bincount(third * len(CHOICES) + choice, minlength=3 * len(CHOICES)).reshape(3, len(CHOICES))
     quick, middling, slow = (ChoiceCounts(*row) for row in counts.tolist())
     return quick, middling, slow
