@@ -16,6 +16,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from analysis.multiplicity import Correction
 from analysis.plan_entries import (
     InvalidPlan,
     Table,
@@ -60,14 +61,6 @@ class Headline(StrEnum):
 
     NET = "two_way_net"
     SIDE_SHARE = "two_way_side_share"
-
-
-class Correction(StrEnum):
-    """How the p-values of one family are corrected for their number."""
-
-    HOLM = "holm"
-    BH = "fdr_bh"
-    NONE = "none"
 
 
 class StoppingRule(StrEnum):

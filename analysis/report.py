@@ -13,8 +13,11 @@ from os import PathLike
 import numpy as np
 
 from analysis import agreement as agreements
-from analysis import multiplicity, ranking, rater_filters, rater_quality, sequential, significance, times
+from analysis import bootstrap, multiplicity, ranking, rater_filters, rater_quality, sequential, significance, times
+from analysis import classes as class_estimates
 from analysis.agreement import Agreement
+from analysis.bootstrap import PairBootstrap, TwoWayBootstrap
+from analysis.classes import Classes, ShrunkenPairs
 from analysis.headlines import headline, ranking_headline, warnings, warnings_of_log
 from analysis.plan import Plan, Stopping, planned_sections
 from analysis.position import Position, position
@@ -36,6 +39,8 @@ METHODS: dict[str, Method] = {
         *significance.METHODS.values(),
         *ranking.METHODS,
         *agreements.METHODS,
+        *bootstrap.METHODS,
+        *class_estimates.METHODS,
         *rater_quality.METHODS,
         *rater_filters.METHODS,
         *multiplicity.METHODS,
@@ -50,6 +55,7 @@ class Pairing:
     """What was found between two arms; figures are oriented first minus second.
 
     pairs: all comparisons of the two, unjudged ones included. votes, raters: of this pairing alone.
+    bootstrap_two_way: None where no rounds were asked for. shrunken_pairs: where no class has two pairs to learn from.
     """
 
     arms: tuple[str, str]
@@ -64,7 +70,11 @@ class Pairing:
     shares: Shares | Unavailable
     threshold_table: ThresholdTable
     tests: Tests | Unavailable
+    bootstrap_two_way: TwoWayBootstrap | Unavailable | None
+    bootstrap_pairs_threshold_ci95: PairBootstrap | Unavailable
     agreement: Agreement | Unavailable
+    classes: Classes | Unavailable
+    shrunken_pairs: ShrunkenPairs | Unavailable | None
     sequential: Sequential
     planning: Components | Unavailable
     headline: str
@@ -134,17 +144,18 @@ class Report:
         return {**own, "pairings": [pairing.as_json() for pairing in self.pairings]}
 
 
-def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None) -> Report:
+def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rounds: int = bootstrap.ROUNDS) -> Report:
     """Compute the whole report of a checked log, or of a CSV file; raises InvalidVotes, OSError for a file.
 
     plan: what was fixed before the votes. Without one everything is exploratory and the usual figures are computed.
+    rounds: of the two-way bootstrap, a cross-check that takes a second per million votes and hundred rounds; 0: none.
     Comparisons without a vote count as no preference. Without any vote the figures are `Unavailable("no_votes")`.
     """
     everybody = votes if isinstance(votes, Votes) else read_csv(votes)
     followed = plan or Plan()
     left_out = rater_filters.excluded_by(followed.filters, everybody)
     kept = everybody.without_raters(left_out) if left_out.any() else everybody
-    pairings = tuple(_pairings(kept, followed))
+    pairings = tuple(_pairings(kept, followed, rounds=rounds))
     per_pair = np.bincount(kept.pair, minlength=kept.n_pairs)
     fit = ranking.bradley_terry(kept)
     board = fit if isinstance(fit, Unavailable) else ranking.leaderboard(fit)
@@ -192,15 +203,20 @@ def _headline(votes: Votes, plan: Plan) -> str:
     return ranking_headline(fit if isinstance(fit, Unavailable) else ranking.leaderboard(fit))
 
 
-def _pairings(votes: Votes, plan: Plan) -> Iterator[Pairing]:
+def _pairings(votes: Votes, plan: Plan, *, rounds: int) -> Iterator[Pairing]:
     present = {tuple(two) for two in np.unique(votes.pair_arms, axis=0).tolist()}
     for first, second in combinations(range(len(votes.arms)), 2):
         if (first, second) in present:
-            yield _pairing(votes if len(votes.arms) == 2 else votes.between(first, second), plan)
+            yield _pairing(votes if len(votes.arms) == 2 else votes.between(first, second), plan, rounds=rounds)
 
 
-def _pairing(votes: Votes, plan: Plan) -> Pairing:
+def _lacks_pairs(by_class: Classes | Unavailable) -> bool:
+    return isinstance(by_class, Unavailable) and by_class.code == "one_pair_per_class"
+
+
+def _pairing(votes: Votes, plan: Plan, *, rounds: int) -> Pairing:
     counts = Counts.of(votes)
+    by_class = class_estimates.classes(votes, correction=plan.families.classes)
     tests = significance.significance(votes, counts)
     return Pairing(
         arms=counts.arms,
@@ -215,7 +231,11 @@ def _pairing(votes: Votes, plan: Plan) -> Pairing:
         shares=shares(votes),
         threshold_table=threshold_table(counts, plan.thresholds),
         tests=tests,
+        bootstrap_two_way=bootstrap.two_way_bootstrap(votes, rounds=rounds) if rounds else None,
+        bootstrap_pairs_threshold_ci95=bootstrap.pair_bootstrap(counts, plan.thresholds),
         agreement=agreements.agreement(votes),
+        classes=by_class,
+        shrunken_pairs=class_estimates.shrunken_pairs(votes) if _lacks_pairs(by_class) else None,
         sequential=_sequential(votes, plan.stopping),
         planning=components_of(votes, source="this study"),
         headline=headline(counts.arms, tests, planned=plan.headline),

@@ -12,9 +12,12 @@ from django.db.models import Case, Count, F, Max, Min, Q, Sum, When
 
 import analysis
 from analysis import Report, analyse
+from analysis.bootstrap import ROUNDS
 from survey_site.models import Comparison, Study, Vote
 from survey_site.vote_logs import pair_rows, votes_of
 
+# Beyond this many votes a page does not wait for the bootstrap, which only checks the headline.
+BOOTSTRAPPED = 50_000
 RATER = ("trial__rater__external_id", "trial__rater__code")
 
 
@@ -61,7 +64,9 @@ def study_report(study: Study) -> Report:
     key = _state(study)
     report = cache.get(key)
     if not isinstance(report, Report):
-        report = analyse(votes_of(study), plan=study.analysis_plan if study.plan_sha256 else None)
+        votes = votes_of(study)
+        rounds = ROUNDS if votes.n_votes <= BOOTSTRAPPED else 0
+        report = analyse(votes, plan=study.analysis_plan if study.plan_sha256 else None, rounds=rounds)
         cache.set(key, report)
     return report
 
