@@ -10,17 +10,13 @@ from analysis.records import Json
 from tests.analysis.logs import Entry, log, pair_of, small_logs, unjudged
 
 DATA = Path(__file__).parents[1] / "data"
-# Fields of the answers that later analyses fill.
-NOT_YET = {
-    "gold_votes",
-    "bradley_terry",
-    "bootstrap_two_way",
-    "bootstrap_pairs_threshold_ci95",
-    "agreement",
-    "sequential",
-    "classes",
-    "times",
-    "rater_quality",
+# Figures of the answers that mislead, so that the product does not show them.
+NEVER = ("bootstrap_two_way.threshold_ci95", "sequential.vote_level")
+# Figures that hang on random draws, and how far two draws lie apart; the pairs' percentiles step by one pair in 200.
+DRAWN = {
+    "bootstrap_two_way": 0.006,
+    "bootstrap_pairs_threshold_ci95": 0.0101,
+    "agreement.split_half": 0.01,
 }
 
 
@@ -72,11 +68,14 @@ def test_the_fixture_gives_table_2_of_the_paper(table_2: Report) -> None:
 def test_every_figure_on_the_fixture_is_the_reference_s(table_2: Report) -> None:
     expected = json.loads((DATA / "table2_votes.answers.json").read_text())
     figures = dict(leaves(table_2.as_json()))
-    wanted = {path: value for path, value in leaves(expected) if path.split(".")[0] not in NOT_YET}
-    assert len(wanted) > 100
+    wanted = {path: value for path, value in leaves(expected) if not path.startswith(NEVER)}
+    assert len(wanted) > 1400
+    assert not [path for path in figures if path.startswith(NEVER)]
     for path, value in wanted.items():
-        exact = isinstance(value, int | str)
-        assert figures[path] == (value if exact else pytest.approx(value, abs=1e-6, rel=1e-6)), path
+        tolerance = next((size for start, size in DRAWN.items() if path.startswith(start)), 1e-6)
+        exact = value is None or isinstance(value, int | str)
+        if not path.endswith(".detail"):
+            assert figures[path] == (value if exact else pytest.approx(value, abs=tolerance, rel=1e-6)), path
 
 
 def test_the_headline_is_one_sentence(table_2: Report) -> None:
