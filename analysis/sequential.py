@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from analysis.accrual import Accrual
 from analysis.intervals import Interval
@@ -184,7 +184,7 @@ def _normal_mixture(
         return Unavailable("too_few_raters", _why_no_look(n_raters, first_look))
     estimate = accrual.estimate[looked]
     # The boundary is for a known variance: inflated as t is wider than z, it allows for an estimated one.
-    inflation = (stats.t.ppf(1 - alpha / 2, accrual.df[looked]) / stats.norm.ppf(1 - alpha / 2)) ** 2
+    inflation = (special.stdtrit(accrual.df[looked], 1 - alpha / 2) / special.ndtri(1 - alpha / 2)) ** 2
     information = 1 / (accrual.var[looked] * inflation)
     log_e = 0.5 * np.log(rho / (information + rho)) + (information * estimate) ** 2 / (2 * (information + rho))
     boundary = float(np.log(1 / alpha))
@@ -237,9 +237,9 @@ def _planned_looks(accrual: Accrual, *, alpha: float, looks: int, raters: int) -
     looked = reached[accrual.has_variance[reached - 1]] - 1
     each = alpha / looks
     estimate, se, df = accrual.estimate[looked], np.sqrt(accrual.var[looked]), accrual.df[looked]
-    p = np.asarray(2 * stats.t.sf(np.abs(estimate) / se, df))
+    p = np.asarray(2 * special.stdtr(df, -np.abs(estimate) / se))
     rejects = np.asarray(p <= each)
-    half = stats.t.ppf(1 - each / 2, df) * se
+    half = special.stdtrit(df, 1 - each / 2) * se
     columns = (looked + 1, accrual.votes[looked], estimate, se, df, p, estimate - half, estimate + half, rejects)
     return PlannedLooks(
         alpha=alpha,

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis.accrual import Accrual
 from analysis.intervals import Crossed
@@ -108,7 +108,7 @@ def peeking(votes: Votes) -> float | None:
     if not looked.any():
         return None
     t = np.abs(accrual.estimate[looked]) / np.sqrt(accrual.var[looked])
-    return bool(np.any(2 * stats.t.sf(t, accrual.df[looked]) < ALPHA))
+    return bool(np.any(2 * special.stdtr(accrual.df[looked], -t) < ALPHA))
 
 
 def four_arms(votes: Votes) -> Figures:
