@@ -32,7 +32,7 @@ class Publication:
 
     def __getitem__(self, name: str) -> str:
         """A field as plain text, empty where the entry has none."""
-        text = dict(self.fields).get(name, "")
+        text = dict(self.fields).get(name, "").replace(r"{\'E}", "\N{LATIN CAPITAL LETTER E WITH ACUTE}")
         return text.replace(r"\&", "&").replace("{", "").replace("}", "").replace("--", "-")
 
     @property
@@ -55,7 +55,7 @@ class Publication:
         volume = f" {self['volume']}" if self["volume"] else ""
         number = f"({self['number']})" if self["number"] else ""
         pages = f":{self['pages']}" if self["pages"] else ""
-        where = self["journal"] or self["publisher"]
+        where = self["journal"] or self["publisher"] or self["institution"]
         return f"{'; '.join(self.authors)} ({self['year']}). {self['title']}. {where}{volume}{number}{pages}."
 
 

@@ -150,7 +150,7 @@ def component_rows(components: Components, *, arms: tuple[str, str]) -> Table:
             ("Variance of single votes, c_E", number(components.vote)),
         ),
         arms=arms,
-        notes=("A study of P comparisons, R raters and N votes has SE² = c_P/P + c_R/R + c_E/N.",),
+        notes=("A study of P comparisons, R raters and N votes has the variance c_P/P + c_R/R + c_E/N.",),
     )
 
 

@@ -19,6 +19,8 @@ LONG_TEXT = 38
 
 # More letters than this in a line do not fit between the margins, so the table is scaled down.
 LETTERS_IN_A_LINE = 84
+# LaTeX keeps eighteen floats waiting for a page, then gives up.
+FLOATS_HELD = 12
 # A line per rater is for a supplement, as CSV.
 NOT_PRINTED = ("rater_quality",)
 
@@ -97,7 +99,8 @@ GREEK["\N{MICRO SIGN}"] = r"$\mu$"
 
 def latex_file(tables: Iterable[Table]) -> str:
     r"""All tables but the list of raters, with captions and notes, to be \input into a paper that loads NEEDS."""
-    body = "\n".join(latex_table(table) for table in tables if table.name not in NOT_PRINTED)
+    printed_ones = [latex_table(table) for table in tables if table.name not in NOT_PRINTED]
+    body = "\n".join(text for at, one in enumerate(printed_ones) for text in (*_room_before(at), one))
     needed = (NEEDS, UNICODE_LETTER) if r"\unicodeletter" in body else (NEEDS,)
     return "\n".join((*needed, "", body))
 
@@ -106,6 +109,10 @@ def latex_table(table: Table) -> str:
     """One table: a float, or a longtable where it would not fit on a page."""
     lines = _long(table) if len(table.rows) > ROWS_ON_A_PAGE else _float(table)
     return "\n".join((f"% {_comment(table)}", *lines, ""))
+
+
+def _room_before(at: int) -> tuple[str, ...]:
+    return ("\\clearpage % LaTeX holds few floats at a time.\n",) if at and not at % FLOATS_HELD else ()
 
 
 def escaped(text: str) -> str:
@@ -204,7 +211,7 @@ def _column(cells: tuple[Cell, ...], *, first: bool) -> str:
 def _letters(table: Table) -> int:
     """About how many letters wide the table is; long texts are broken into lines."""
     widths = (
-        max(len(table.columns[index].title), *(min(len(plain(cell)), LONG_TEXT) for cell in table.column(index)))
+        max((len(table.columns[index].title), *(min(len(plain(cell)), LONG_TEXT) for cell in table.column(index))))
         for index in range(len(table.columns))
     )
     return sum(widths) + 2 * len(table.columns)

@@ -145,8 +145,8 @@ def _adjusted(test: AdjustedNet, pairing: Pairing) -> str:
 
 
 def _estimate(value: float, ci95: Interval) -> str:
-    shown, low, high = (printed(net(number)) for number in (value, *ci95))
-    return f"{shown} points (95 % interval {low} to {high})"
+    low, high = (printed(net(bound)).removeprefix("+") for bound in ci95)
+    return f"{printed(net(value))} points (95 % interval {low} to {high})"
 
 
 def _p(p: float) -> str:
