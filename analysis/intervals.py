@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 from analysis.records import Unavailable
 from analysis.votes import Ints, Votes
@@ -47,12 +47,13 @@ def clopper_pearson(k: int, n: int) -> Interval:
 
 def two_sided(t: float, df: float) -> float:
     """Two-sided p of Student's t with a possibly fractional number of degrees of freedom."""
-    return float(2 * stats.t.sf(abs(t), df))
+    # The distribution's own function: `stats.t` spends a hundred times as long on looking at its arguments.
+    return float(2 * special.stdtr(df, -abs(t)))
 
 
 def around(estimate: float, se: float, *, df: float) -> Interval:
     """The 95 % t interval of an estimate; not clipped, so that it can be checked against other software."""
-    half = float(stats.t.ppf((1 + LEVEL) / 2, df)) * se
+    half = float(special.stdtrit(df, (1 + LEVEL) / 2)) * se
     return estimate - half, estimate + half
 
 
