@@ -47,40 +47,73 @@ METHODS = {
             "Net preference over all votes, two-way clustered",
             "these pairs and raters stand for others of their kind",
             CLUSTERED,
+            "How many more of every 100 votes went to the first arm than to the second; p is the chance of a"
+            " lead at least this large, either way, if images and raters of this kind had no preference.",
         ),
         Method(
             "two_way_net_position_adjusted",
             "Net preference with the lean to a side taken out, two-way clustered",
             "as the net preference; standing left adds the same everywhere",
             CLUSTERED,
+            "The net preference as it would be if each arm had stood on each side equally often.",
         ),
         Method(
             "two_way_side_share",
             "Share of the votes that chose a side, two-way clustered",
             "as the net preference; Same is left out",
             CLUSTERED,
+            "Of the votes that chose an image, the share for the first arm; one half means no preference.",
         ),
-        Method("pair_sign", "Sign test over comparisons", f"{PANEL}; tests the median", SIGNS),
+        Method(
+            "pair_sign",
+            "Sign test over comparisons",
+            f"{PANEL}; tests the median",
+            SIGNS,
+            "Of the comparisons with a majority, the share that the first arm won; a clear one counts no "
+            "more than a close one.",
+        ),
         Method(
             "pair_wilcoxon_net_over_all_votes",
             "Wilcoxon signed-rank test over comparisons",
             f"{PANEL}; comparisons scatter symmetrically",
             RANKS,
+            "Whether comparisons lean to the first arm more often and further than to the second, by ranks.",
         ),
-        Method("pair_t", "t-test over comparisons", PANEL, STUDENT),
-        Method("rater_t", "t-test over raters", "holds for these comparisons, not for others", STUDENT),
-        Method("pair_flip_permutation_exact", "Exact permutation test, whole comparisons flipped", PANEL, FLIPPED),
+        Method(
+            "pair_t",
+            "t-test over comparisons",
+            PANEL,
+            STUDENT,
+            "The mean net preference of the comparisons, each weighing the same however many votes it has.",
+        ),
+        Method(
+            "rater_t",
+            "t-test over raters",
+            "holds for these comparisons, not for others",
+            STUDENT,
+            "The mean net preference of the raters, each weighing the same however many votes they gave.",
+        ),
+        Method(
+            "pair_flip_permutation_exact",
+            "Exact permutation test, whole comparisons flipped",
+            PANEL,
+            FLIPPED,
+            "How rare a lead in votes this large is if for each comparison a coin decides which arm its votes are for.",
+        ),
         Method(
             "rater_flip_permutation_exact",
             "Exact permutation test, whole raters flipped",
             "holds for these comparisons, not for others",
             FLIPPED,
+            "How rare a lead in votes this large is if for each rater a coin decides which arm the votes are for.",
         ),
         Method(
             "vote_sign_binomial",
             "Sign test over single votes",
             "votes are independent, which they are not when pairs or raters differ: p is far too small then",
             SIGNS,
+            "Of the votes that chose an image, whether the first arm's share differs from one half, as if "
+            "each vote were by another person on another image.",
         ),
     )
 }
