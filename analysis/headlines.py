@@ -18,6 +18,7 @@ FEW_RATERS = 5
 ENOUGH_SIDE_VOTES = 20
 SIGNIFICANT = 0.05
 ELO_PER_THETA = 400 / np.log(10)
+SIMULATED = "Simulated votes: a program gave these answers, no person did. They say nothing about people."
 
 
 def headline(arms: tuple[str, str], tests: Tests | Unavailable, *, planned: Headline = Headline.NET) -> str:
@@ -132,7 +133,7 @@ def warnings(side: Ints, tests: Tests | Unavailable) -> Iterator[str]:
 def warnings_of_log(votes: Votes) -> Iterator[str]:
     """What limits every figure of a log."""
     if votes.simulated:
-        yield "Simulated votes: a program gave these answers, no person did. They say nothing about people."
+        yield SIMULATED
     if len(votes.arms) > 2 and len(set(votes.groups)) == votes.n_pairs:
         yield (
             "Every comparison is its own group. Where comparisons of several arms share class and seed they share an "
