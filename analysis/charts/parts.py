@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -19,7 +20,8 @@ MINUS = "\N{MINUS SIGN}"
 
 def table(rows: Iterable[Row]) -> alt.InlineData:
     """Rows of plain values as a chart's own data, so that a spec is complete in itself."""
-    return alt.InlineData(values=[dict(row) for row in rows])
+    # As a text: Altair copies and checks lists row by row, several times. `Drawing.of` makes rows of it again.
+    return alt.InlineData(values=json.dumps([dict(row) for row in rows]), format=alt.JsonDataFormat(type="json"))
 
 
 def arm_colours(arms: Sequence[str], neither: str) -> alt.Color:

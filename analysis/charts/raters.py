@@ -9,7 +9,7 @@ import numpy as np
 from altair.typing import ChartType
 from scipy import stats
 
-from analysis.charts.parts import Row, count, level, missing, table, thinned
+from analysis.charts.parts import Row, count, missing, table, thinned
 from analysis.charts.rendering import Drawing
 from analysis.charts.theme import ARM_A, BAD, INK_SOFT, WIDTH
 from analysis.intervals import Floats
@@ -20,6 +20,8 @@ from analysis.report import Report
 # Three points each: a plot of more is a blot. Flagged raters are always drawn.
 MOST_RATERS = 600
 HEIGHT = 120
+ROUND = tuple(digit * 10**power for power in range(6) for digit in (1, 2, 5))
+SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 ACROSS = "votes that chose a side"
 
 
@@ -33,15 +35,15 @@ def of_raters(quality: RaterQuality) -> Drawing:
     """Left share with the limits of chance, agreement with the others' majority, median time; flagged ones in red."""
     drawn = _drawn(quality)
     points = alt.Chart(table(_row(name, marks) for name, marks in drawn))
-    limits = _limits(max((side_votes(marks) for _, marks in drawn), default=1), quality.n)
+    most = max((side_votes(marks) for _, marks in drawn), default=1)
     percent = alt.Scale(domain=[0, 100])
-    panels = [
-        alt.layer(*limits, level(50, axis="y"), _panel(points, "left", "left, %", scale=percent)),
-        alt.layer(_panel(points, "agree", "with majority, %", scale=percent, across=None if quality.timed else ACROSS)),
+    panels: list[ChartType] = [
+        alt.layer(_limits(most, quality.n), _panel(points, "left", "left, %", scale=percent)),
+        _panel(points, "agree", "with majority, %", scale=percent, across=None if quality.timed else ACROSS),
     ]
     if quality.timed:
-        pace = alt.Scale(type="log", nice=False)
-        panels.append(alt.layer(_panel(points, "seconds", "median time, s", scale=pace, across=ACROSS)))
+        pace = alt.Scale(type="log", nice=False, padding=6)
+        panels.append(_panel(points, "seconds", "median time, s", scale=pace, across=ACROSS))
     sized = [panel.properties(width=WIDTH, height=HEIGHT) for panel in panels]
     return Drawing.of(alt.vconcat(*sized, spacing=10).resolve_scale(x="shared"), alt=_alt(quality, len(drawn)))
 
@@ -74,33 +76,46 @@ def _row(name: str, marks: RaterMarks) -> Row:
 
 
 def _panel(points: alt.Chart, column: str, title: str, *, scale: alt.Scale, across: str | None = None) -> alt.Chart:
+    ticks = [0, 25, 50, 75, 100] if column != "seconds" else list(SECONDS)
     panel: alt.Chart = (
         points.transform_filter(f"isValid(datum.{column})")
         .mark_point(size=22, opacity=0.7)
         .encode(
-            x=alt.X("votes:Q", title=across, scale=alt.Scale(type="log", nice=False, padding=6)),
-            y=alt.Y(f"{column}:Q", title=title, scale=scale),
+            x=alt.X(
+                "votes:Q",
+                title=across,
+                scale=alt.Scale(type="log", nice=False, padding=6),
+                axis=alt.Axis(values=list(ROUND), tickCount=len(ROUND), labelOverlap=True),
+            ),
+            y=alt.Y(f"{column}:Q", title=title, scale=scale, axis=alt.Axis(values=ticks, tickCount=len(ticks))),
             color=alt.Color("colour:N", scale=None),
         )
     )
     return panel
 
 
-def _limits(most: int, raters: int) -> list[ChartType]:
-    """Where chance ends for one rater (p = 0.05), and where the flag begins (0.05 over all raters, Holm's first)."""
+def _limits(most: int, raters: int) -> alt.Chart:
+    """Where chance ends for one rater (p = 0.05, dotted), and where the flag begins (0.05 over all raters)."""
     n = np.geomspace(1, max(2, most), 60)
-    return [_limit(n, 0.05, dash=[2, 3]), _limit(n, 0.05 / max(1, raters), dash=[1, 0])]
+    rows = [*_limit(n, 0.05, "one rater"), *_limit(n, 0.05 / max(1, raters), "all raters")]
+    rows += [{"votes": at, "limit": 50.0, "of": "half", "end": "half"} for at in (1.0, float(max(2, most)))]
+    dashes = alt.Scale(domain=["one rater", "all raters", "half"], range=[[2, 3], [1, 0], [4, 3]])
+    lines: alt.Chart = (
+        alt.Chart(table(rows))
+        .mark_line(color=INK_SOFT, strokeWidth=1)
+        .encode(x="votes:Q", y="limit:Q", detail="end:N", strokeDash=alt.StrokeDash("of:N", scale=dashes, legend=None))
+    )
+    return lines
 
 
-def _limit(n: Floats, alpha: float, *, dash: list[int]) -> ChartType:
+def _limit(n: Floats, alpha: float, name: str) -> list[Row]:
     # The exact test's limits jump from count to count; the normal ones with Yates's half a vote run between them.
-    half = 50 * stats.norm.isf(alpha / 2) / np.sqrt(n) + 50 / n
-    rows = [
-        {"votes": round(votes, 2), "low": max(0.0, 50 - by), "high": min(100.0, 50 + by)}
+    half = np.minimum(50.0, 50 * stats.norm.isf(alpha / 2) / np.sqrt(n) + 50 / n)
+    return [
+        {"votes": round(votes, 2), "limit": round(50 + sign * by, 2), "of": name, "end": f"{name} {sign}"}
+        for sign in (-1, 1)
         for votes, by in zip(n.tolist(), half.tolist(), strict=True)
     ]
-    line = alt.Chart(table(rows)).mark_line(color=INK_SOFT, strokeWidth=1, strokeDash=dash)
-    return alt.layer(*(line.encode(x="votes:Q", y=f"{end}:Q") for end in ("low", "high")))
 
 
 def _alt(quality: RaterQuality, drawn: int) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING
 
-from analysis.charts.theme import CONFIG, GROUND
+from analysis.charts.theme import CONFIG, GROUND, ON_DARK
 from analysis.records import Json
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Drawing:
     def of(cls, chart: ChartType, *, alt: str) -> Drawing:
         """Take an Altair chart, checked against Vega-Lite's schema, and give it the theme."""
         spec = chart.to_dict()
+        spec["datasets"] = {name: json.loads(rows) for name, rows in spec["datasets"].items()}
         return cls(alt, {**spec, "description": alt, "background": GROUND, "config": CONFIG})
 
     @property
@@ -50,6 +51,15 @@ class Drawing:
 def svg_of(drawing: Drawing) -> str:
     """The drawing as one `<svg>` element that scales with its frame and says its alt text."""
     return _svg(drawing.vega_lite, drawing.alt)
+
+
+def turning_svg_of(drawing: Drawing) -> str:
+    """The SVG for an `<img>` of a page: it turns dark with the reader's system, as the page around it does."""
+    rules = "".join(
+        f'[{paint}="{light}" i]{{{paint}:{dark}}}' for light, dark in ON_DARK.items() for paint in ("fill", "stroke")
+    )
+    style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+    return svg_of(drawing).replace("</svg>", f"{style}</svg>")
 
 
 def png_of(drawing: Drawing) -> bytes:

@@ -17,7 +17,18 @@ ARM_B = "#b5651d"
 ARM_NONE = "#8b8f94"
 WARN = "#8a5a00"
 BAD = "#a4262c"
-COLOURS = (GROUND, LINE, INK, INK_SOFT, ARM_A, ARM_B, ARM_NONE, WARN, BAD)
+# Each with its value on a dark ground, for a drawing that is shown as an image and so beyond a page's style sheet.
+ON_DARK = {
+    GROUND: "#202326",
+    LINE: "#3a3f44",
+    INK: "#e9eaeb",
+    INK_SOFT: "#a7adb3",
+    ARM_A: "#7ab2f0",
+    ARM_B: "#e6a15c",
+    ARM_NONE: "#8b8f94",
+    WARN: "#e3b25c",
+    BAD: "#f0868b",
+}
 
 # One width for every screen, axes and labels included: shrunk to a phone the type is still 10 px, and two charts
 # stand beside each other on a desk.

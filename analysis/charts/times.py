@@ -33,7 +33,12 @@ def of_times(times: Times) -> Drawing:
         y=alt.Y("third:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=180))
     )
     bars = base.mark_bar(height=alt.RelativeBandSize(band=0.78), stroke=GROUND).encode(
-        x=alt.X("start:Q", title="% of votes", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(values=[0, 50, 100])),
+        x=alt.X(
+            "start:Q",
+            title="% of votes",
+            scale=alt.Scale(domain=[0, 100]),
+            axis=alt.Axis(values=[0, 50, 100], grid=False),
+        ),
         x2="end:Q",
         color=alt.Color("colour:N", scale=None),
         opacity=alt.condition("datum.button === 'same'", alt.value(0.45), alt.value(1)),

@@ -58,7 +58,7 @@ def _cells(matrix: WinMatrix) -> Iterator[Row]:
                 "chance": "" if chance is None else f"{shown(100 * chance, 0)} %",
                 "votes": "" if i == j else _votes(matrix, i, j),
                 "colour": ARM_A if lead >= 0 else ARM_B,
-                "depth": round(DEEPEST * min(1.0, abs(lead)), 3),
+                "depth": round(DEEPEST * min(1.0, 1.5 * abs(lead)), 3),
             }
 
 

@@ -114,13 +114,18 @@ def _row(found: Table, key: str, row: tuple[Cell, ...]) -> dict[str, object]:
 
 @register.inclusion_tag("results/_chart.html", takes_context=True)
 def chart(context: template.Context, name: str, subject: Pairing | Report) -> dict[str, object]:
-    """Draw one chart of a pairing or of the report into the page, or say why there is none."""
+    """One chart of a pairing or of the report, drawn into the page; or why there is none.
+
+    Of the folded pairings of many arms the charts are images, which a browser asks for once they are unfolded.
+    """
+    shown: dict[str, object] = {"kind": CHARTS[name], "files": (files := list(_chart_files(context, name, subject)))}
+    if isinstance(subject, Pairing) and len(context["report"].arms) > 2:
+        return {**shown, "image": files[0][1], "arms": subject.arms}
     drawing = draw_chart(name, subject)
-    drawn: dict[str, object] = {"kind": CHARTS[name]}
     if isinstance(drawing, Unavailable):
-        return {**drawn, "missing": drawing.detail}
+        return {**shown, "missing": drawing.detail}
     # Safe: vl-convert escapes every text of the data that it draws, and `svg_of` the alt text.
-    return {**drawn, "svg": SafeString(svg_of(drawing)), "files": list(_chart_files(context, name, subject))}
+    return {**shown, "svg": SafeString(svg_of(drawing))}
 
 
 def _chart_files(context: template.Context, name: str, subject: Pairing | Report) -> Iterator[tuple[str, str]]:

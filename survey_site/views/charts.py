@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from analysis import InvalidVotes, Pairing, Report, Unavailable
 from analysis.charts import PAIRING_CHARTS, REPORT_CHARTS, draw_chart
-from analysis.charts.rendering import Drawing, pdf_of, png_of, svg_of, vega_lite_of
+from analysis.charts.rendering import Drawing, pdf_of, png_of, svg_of, turning_svg_of, vega_lite_of
 from survey_site.models import Study
 from survey_site.results import study_report
 
@@ -25,7 +25,7 @@ FORMATS: dict[str, tuple[str, Callable[[Drawing], str | bytes]]] = {
 @login_required
 @require_GET
 def chart(request: HttpRequest, slug: str, name: str, ending: str, pairing: int | None = None) -> HttpResponse:
-    """One chart as a file to keep; pairing: its number from 1, for a chart of two arms."""
+    """One chart as a file to keep, or with `?shown` to show; pairing: its number from 1, for a chart of two arms."""
     study = get_object_or_404(Study, slug=slug)
     if ending not in FORMATS or name not in (REPORT_CHARTS if pairing is None else PAIRING_CHARTS):
         raise Http404
@@ -35,6 +35,8 @@ def chart(request: HttpRequest, slug: str, name: str, ending: str, pairing: int 
         return JsonResponse(error.as_json(), status=409)
     if isinstance(drawing, Unavailable):
         return JsonResponse(drawing.as_json(), status=409)
+    if "shown" in request.GET and ending == "svg":
+        return HttpResponse(turning_svg_of(drawing), content_type="image/svg+xml")
     media_type, write = FORMATS[ending]
     response = HttpResponse(write(drawing), content_type=media_type)
     response["Content-Disposition"] = f'attachment; filename="{_file_name(study, name, pairing, ending)}"'

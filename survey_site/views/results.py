@@ -15,6 +15,7 @@ from analysis.files.html import html_of
 from analysis.files.latex import latex_file
 from analysis.files.methods_paragraph import methods_latex, methods_text, references_of
 from analysis.files.sections import tables_of
+from analysis.headlines import SIMULATED
 from survey_site.exports import vote_rows
 from survey_site.models import Study
 from survey_site.preferred_pairs import preferred_pairs
@@ -42,6 +43,8 @@ def _shown(study: Study, report: Report) -> dict[str, object]:
     anchors = [f"pairing-{number}-" for number in range(1, len(report.pairings) + 1)]
     return {
         "report": report,
+        # A simulated study says so above everything else, in its own words.
+        "warnings": [words for words in report.warnings if words != SIMULATED or not study.is_simulated],
         "only_pairing": report.pairings[0] if len(report.arms) == 2 else None,
         "folded": list(zip(anchors, report.pairings, pictures, strict=True)),
         "tables": {(table.name, table.arms): table for table in tables_of(report)},
