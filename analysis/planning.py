@@ -6,6 +6,7 @@ it. The arithmetic is in `precision`; here it is searched and put into words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -183,7 +184,7 @@ def _raters_of_curve(raters: int) -> list[int]:
 
 
 def _answer(wish: Wish, outlook: Outlook, *, raters: int | Unavailable, pairs: int | Unavailable) -> str:
-    aim = f"a difference of {_points(wish.difference)} points with {_percent(wish.power)} power"
+    aim = f"a difference of {points(wish.difference)} points with {_percent(wish.power)} power"
     size = f"{_count(outlook.design.votes, 'vote')}, {outlook.votes_per_rater:,} from each"
     if wish.raters is None and isinstance(raters, Unavailable):
         return f"To find {aim}, {raters.detail}."
@@ -191,7 +192,7 @@ def _answer(wish: Wish, outlook: Outlook, *, raters: int | Unavailable, pairs: i
         return f"To find {aim} on {_count(wish.pairs, 'pair')}, ask {_count(outlook.design.raters, 'rater')}: {size}."
     found = (
         f"{_count(wish.pairs, 'pair')} and {_count(wish.raters, 'rater')} ({size}) find a difference of "
-        f"{_points(wish.difference)} points with {_chance(outlook.power)} power; {_smallest(wish, outlook)}."
+        f"{points(wish.difference)} points with {chance(outlook.power)} power; {_smallest(wish, outlook)}."
     )
     return found if outlook.power >= wish.power else f"{found} {_more(wish, raters, pairs)}"
 
@@ -200,8 +201,8 @@ def _more(wish: Wish, raters: int | Unavailable, pairs: int | Unavailable) -> st
     ways = [f"{raters:,} raters"] if isinstance(raters, int) else []
     ways += [f"{pairs:,} pairs"] if isinstance(pairs, int) else []
     if ways:
-        return f"For {_percent(wish.power)} on {_points(wish.difference)} points take {', or '.join(ways)}."
-    return f"For {_percent(wish.power)} on {_points(wish.difference)} points take more pairs and more raters."
+        return f"For {_percent(wish.power)} on {points(wish.difference)} points take {', or '.join(ways)}."
+    return f"For {_percent(wish.power)} on {points(wish.difference)} points take more pairs and more raters."
 
 
 def _for_the_table(outlook: Outlook, raters: int | Unavailable) -> str:
@@ -249,7 +250,8 @@ def _warnings_of_pilot(components: Components) -> Iterator[str]:
         )
 
 
-def _points(net: float) -> str:
+def points(net: float) -> str:
+    """A net preference in points, to two figures that count: 8, 8.3, 12.5."""
     return f"{100 * net:.2g}" if net < 0.1 else f"{100 * net:.1f}".removesuffix(".0")
 
 
@@ -257,16 +259,22 @@ def _percent(share: float) -> str:
     return f"{100 * share:.4g} %"
 
 
-def _chance(power: float) -> str:
+def chance(power: float) -> str:
+    """A probability in per cent: never a certainty, and rounded down, so that 79.6 % is not taken for 80 %."""
     if power > 0.99:
         return "more than 99 %"
-    return "less than 1 %" if power < 0.01 else f"{100 * power:.0f} %"
+    return "less than 1 %" if power < 0.01 else f"{math.floor(100 * power)} %"
+
+
+def short_chance(power: float) -> str:
+    """The same for a cell of a table: > 99 %."""
+    return chance(power).replace("more than", ">").replace("less than", "<")
 
 
 def _smallest(wish: Wish, outlook: Outlook) -> str:
     if outlook.detectable > 1:
         return f"no difference, however large, is found with {_percent(wish.power)}"
-    return f"the smallest that is found with {_percent(wish.power)} is {_points(outlook.detectable)} points"
+    return f"the smallest that is found with {_percent(wish.power)} is {points(outlook.detectable)} points"
 
 
 def _count(number: int, noun: str) -> str:

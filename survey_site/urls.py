@@ -14,6 +14,7 @@ from survey_site.views import (
     commissions,
     home,
     laboratory,
+    planning,
     plans,
     rating,
     results,
@@ -51,6 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/results/methods.txt", results.methods, name="results-methods"),
     path("studies/<slug:slug>/results/references.bib", results.references, name="results-references"),
     path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
+    path("planning/", planning.page, name="planning"),
     # --- researchers: checkpoints and arms ---
     path("checkpoints/", checkpoints.index, name="checkpoints"),
     path("checkpoints/<int:pk>/", checkpoints.page, name="checkpoint"),
