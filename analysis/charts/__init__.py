@@ -47,7 +47,7 @@ PAIRING_CHARTS = {
         ),
         ChartKind(
             "classes",
-            "Preference by class",
+            "Preference by class, or by comparison",
             "classes",
             "Open marks are what was seen, filled ones are drawn towards the common mean as far as chance reaches.",
         ),

@@ -15,7 +15,8 @@ from analysis.report import Pairing
 Row = TypeVar("Row", ClassRow, ShrunkenPair)
 
 # More rows than this nobody reads: the ends of the order are drawn, and the files hold the rest.
-MOST_ROWS = 30
+MOST_CLASSES = 30
+MOST_PAIRS = 16
 NORMAL_95 = 1.959964
 
 
@@ -32,24 +33,24 @@ def draw(pairing: Pairing) -> Drawing | Unavailable:
 def of_classes(classes: Classes, arms: tuple[str, str]) -> Drawing:
     """Class means as seen (open) and drawn towards the common mean (filled), each with its 95 % interval."""
     order = sorted(classes.rows, key=lambda row: -row.shrunken)
-    rows = [_class_row(row) for row in _ends(order)]
+    rows = [_class_row(row) for row in _ends(order, MOST_CLASSES)]
     alt = (
         f"Net preference for {arms[0]} in {count(classes.n, 'class').replace('classs', 'classes')}, drawn towards "
         f"their mean of {_points(classes.mu)} points. {_extremes(order, [row.class_label for row in order])}"
     )
-    return Drawing.of(forest(rows, title=_title(arms), null=0.0, factor=100, note=_cut(order)), alt=alt)
+    return Drawing.of(forest(rows, title=_title(arms), null=0.0, factor=100, note=_cut(order, MOST_CLASSES)), alt=alt)
 
 
 def of_pairs(pairs: ShrunkenPairs, arms: tuple[str, str]) -> Drawing:
     """Comparisons as seen (open) and drawn towards their mean (filled), with a normal 95 % interval of the latter."""
     order = sorted(pairs.rows, key=lambda row: -row.shrunken)
     names = [_name(row) for row in order]
-    rows = [_pair_row(row) for row in _ends(order)]
+    rows = [_pair_row(row) for row in _ends(order, MOST_PAIRS)]
     alt = (
         f"Net preference for {arms[0]} in {count(pairs.pairs, 'comparison')}, drawn towards their mean of "
         f"{_points(pairs.mu)} points. {_extremes(order, names)}"
     )
-    return Drawing.of(forest(rows, title=_title(arms), null=0.0, factor=100, note=_cut(order)), alt=alt)
+    return Drawing.of(forest(rows, title=_title(arms), null=0.0, factor=100, note=_cut(order, MOST_PAIRS)), alt=alt)
 
 
 def _class_row(row: ClassRow) -> ForestRow:
@@ -67,19 +68,17 @@ def _name(row: ShrunkenPair) -> str:
     return f"{row.pair} {row.class_label}".strip()
 
 
-def _ends(order: list[Row]) -> list[Row]:
-    if len(order) <= MOST_ROWS:
-        return order
-    return order[: MOST_ROWS // 2] + order[-(MOST_ROWS // 2) :]
+def _ends(order: list[Row], most: int) -> list[Row]:
+    return order if len(order) <= most else order[: most // 2] + order[-(most // 2) :]
 
 
 def _title(arms: tuple[str, str]) -> str:
     return f"net preference for {arms[0]}, points"
 
 
-def _cut(order: Sequence[object]) -> str:
-    half = MOST_ROWS // 2
-    return f"the {half} highest, then the {half} lowest, of {len(order):,}" if len(order) > MOST_ROWS else ""
+def _cut(order: Sequence[object], most: int) -> str:
+    half = most // 2
+    return f"the {half} highest, then the {half} lowest, of {len(order):,}" if len(order) > most else ""
 
 
 def _extremes(order: Sequence[ClassRow | ShrunkenPair], names: Sequence[str]) -> str:

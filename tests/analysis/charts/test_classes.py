@@ -2,7 +2,7 @@
 
 import re
 
-from analysis.charts.classes import MOST_ROWS, of_classes, of_pairs
+from analysis.charts.classes import MOST_PAIRS, of_classes, of_pairs
 from analysis.charts.rendering import svg_of
 from analysis.classes import Classes, ClassRow, ShrunkenPair, ShrunkenPairs
 from analysis.multiplicity import Correction, Family
@@ -54,10 +54,10 @@ def test_two_classes_of_one_name_keep_a_row_each() -> None:
 def test_of_many_comparisons_only_the_ends_are_drawn_and_it_says_so() -> None:
     drawing = of_pairs(pairs_of(5000), ARMS)
     rows = rows_of(drawing, "estimate")
-    assert len(rows) == MOST_ROWS
+    assert len(rows) == MOST_PAIRS
     assert rows[0]["row"].endswith("p4999 cat")
     assert rows[-1]["row"].endswith("p0 cat")
-    assert "the 15 highest, then the 15 lowest, of 5,000" in svg_of(drawing)
+    assert "the 8 highest, then the 8 lowest, of 5,000" in svg_of(drawing)
 
 
 def test_names_are_drawn_whatever_they_hold() -> None:
