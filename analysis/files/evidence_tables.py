@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from analysis.classes import Classes
-from analysis.files.table import Cell, Column, Table, count, net, net_se, number, p_value
+from analysis.bootstrap import PairBootstrap, TwoWayBootstrap
+from analysis.classes import Classes, ShrunkenPairs
+from analysis.files.table import Cell, Column, Table, count, net, net_se, number, p_value, percent
 from analysis.precision import Components
+from analysis.preference import Shares, ThresholdTable
 from analysis.records import Unavailable
 from analysis.sequential import Look, PlannedLooks, Sequential, TwoWayNormalMixture
 
@@ -158,3 +160,66 @@ def _figures(
     name: str, title: str, rows: tuple[Row, ...], *, arms: tuple[str, str], notes: tuple[str, ...] = ()
 ) -> Table:
     return Table(name, title, FIGURE_COLUMNS, rows, arms, notes)
+
+
+def shrunken_pair_rows(pairs: ShrunkenPairs, *, arms: tuple[str, str]) -> Table:
+    """Every comparison's preference, as seen and drawn towards that of all comparisons."""
+    return Table(
+        name="shrunken_pairs",
+        title="Net preference by comparison",
+        arms=arms,
+        columns=(
+            Column("pair", "Comparison"),
+            Column("class_label", "Class"),
+            Column("votes", "Votes"),
+            Column("mean", "As seen"),
+            Column("shrunken", "Partially pooled"),
+            Column("sd", "SD"),
+        ),
+        rows=tuple(
+            (row.pair, row.class_label, count(row.votes), net(row.mean), net(row.shrunken), net_se(row.sd))
+            for row in pairs.rows
+        ),
+        notes=(f"Points of net preference for {arms[0]}. No class has two comparisons, so these are pooled instead.",),
+    )
+
+
+def two_way_bootstrap_rows(drawn: TwoWayBootstrap, *, shares: Shares | Unavailable, arms: tuple[str, str]) -> Table:
+    """The headline by resampling pairs and raters: a cross-check that errs on the safe side."""
+    rows: list[Row] = [("SE of the net preference", net_se(drawn.se_net)), ("p", p_value(drawn.p_net))]
+    if isinstance(shares, Shares):
+        seen = dict(zip((*shares.arms, "same"), (shares.first, shares.second, shares.same), strict=True))
+        rows += [(f"Share of {name}", percent(seen[name].percent, ci95)) for name, ci95 in drawn.share_ci95.items()]
+    return _figures(
+        "bootstrap_two_way",
+        "Resampling comparisons and raters",
+        tuple(rows),
+        arms=arms,
+        notes=(
+            f"{drawn.rounds} rounds; a cross-check that is wider than need be. It is not for the threshold table, "
+            "where it would make shares of few votes more extreme.",
+        ),
+    )
+
+
+def pair_bootstrap_rows(drawn: PairBootstrap, table: ThresholdTable) -> Table:
+    """The threshold table with intervals from resampling its comparisons."""
+    return Table(
+        name="bootstrap_pairs_threshold_ci95",
+        title="The threshold table with resampled intervals",
+        arms=table.arms,
+        columns=(
+            Column("threshold_percent", "Threshold"),
+            *(Column(arm, arm) for arm in table.arms),
+            Column("no_preference", "No preference"),
+        ),
+        rows=tuple(
+            (
+                f"> {row.threshold} %",
+                *(percent(c.percent, drawn.by_threshold[row.threshold][c.column]) for c in row.cells),
+            )
+            for row in table.rows
+        ),
+        keys=tuple(row.threshold for row in table.rows),
+        notes=(f"{drawn.rounds} rounds over {drawn.pairs} comparisons, for this panel of raters.",),
+    )

@@ -65,29 +65,8 @@ def html_of(report: Report) -> str:
     )
 
 
-def _section(section: Section) -> Iterator[str]:
-    yield f"<section><h2>{escape(section.title)}</h2>"
-    yield from (f'<p class="headline">{escape(sentence)}</p>' for sentence in section.sentences)
-    yield from (f'<p class="warning">{escape(warning)}</p>' for warning in section.warnings)
-    with_table = {table.name for table in section.tables}
-    for table in section.tables:
-        yield from _table(table)
-        yield from _figures((kind for kind in section.charts if kind.section == table.name), section.subject)
-    yield from _figures((kind for kind in section.charts if kind.section not in with_table), section.subject)
-    yield "</section>"
-
-
-def _figures(kinds: Iterable[ChartKind], subject: Report | Pairing) -> Iterator[str]:
-    for kind in kinds:
-        drawing = draw_chart(kind.name, subject)
-        if isinstance(drawing, Unavailable):
-            yield f'<p class="soft">{escape(kind.title)}: not available, {escape(drawing.detail)}.</p>'
-        else:
-            words = f"<strong>{escape(kind.title)}.</strong> {escape(kind.explains)}"
-            yield f'<figure>{svg_of(drawing)}<figcaption class="soft">{words}</figcaption></figure>'
-
-
-def _table(table: Table) -> Iterator[str]:
+def html_table(table: Table) -> Iterator[str]:
+    """One table with its caption and notes, in pieces to be joined."""
     numbers = [any(isinstance(cell, Figure) for cell in table.column(index)) for index in range(len(table.columns))]
     long = ' class="long"' if len(table.rows) > ROWS_ON_A_PAGE else ""
     yield f'<div class="frame"><table{long}><caption>{escape(table.title)}</caption><thead><tr>'
@@ -103,6 +82,28 @@ def _table(table: Table) -> Iterator[str]:
         yield f'<tr><th scope="row">{_cell(row[0])}</th>{cells}</tr>'
     yield "</tbody></table></div>"
     yield from (f'<p class="soft">{escape(note)}</p>' for note in (*table.notes, *table.reasons()))
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"<section><h2>{escape(section.title)}</h2>"
+    yield from (f'<p class="headline">{escape(sentence)}</p>' for sentence in section.sentences)
+    yield from (f'<p class="warning">{escape(warning)}</p>' for warning in section.warnings)
+    with_table = {table.name for table in section.tables}
+    for table in section.tables:
+        yield from html_table(table)
+        yield from _figures((kind for kind in section.charts if kind.section == table.name), section.subject)
+    yield from _figures((kind for kind in section.charts if kind.section not in with_table), section.subject)
+    yield "</section>"
+
+
+def _figures(kinds: Iterable[ChartKind], subject: Report | Pairing) -> Iterator[str]:
+    for kind in kinds:
+        drawing = draw_chart(kind.name, subject)
+        if isinstance(drawing, Unavailable):
+            yield f'<p class="soft">{escape(kind.title)}: not available, {escape(drawing.detail)}.</p>'
+        else:
+            words = f"<strong>{escape(kind.title)}.</strong> {escape(kind.explains)}"
+            yield f'<figure>{svg_of(drawing)}<figcaption class="soft">{words}</figcaption></figure>'
 
 
 def _cell(cell: Cell) -> str:

@@ -21,8 +21,8 @@ LONG_TEXT = 38
 LETTERS_IN_A_LINE = 84
 # LaTeX keeps eighteen floats waiting for a page, then gives up.
 FLOATS_HELD = 12
-# A line per rater is for a supplement, as CSV.
-NOT_PRINTED = ("rater_quality",)
+# A line per rater or per comparison is for a supplement, as CSV.
+NOT_PRINTED = ("rater_quality", "shrunken_pairs")
 
 NEEDS = r"% Needs \usepackage{booktabs,longtable,graphicx}."
 # In pdflatex the other branches are skipped, so the letter itself does no harm there.
@@ -98,7 +98,7 @@ GREEK["\N{MICRO SIGN}"] = r"$\mu$"
 
 
 def latex_file(tables: Iterable[Table]) -> str:
-    r"""All tables but the list of raters, with captions and notes, to be \input into a paper that loads NEEDS."""
+    r"""All tables but the longest lists, with captions and notes, to be \input into a paper that loads NEEDS."""
     printed_ones = [latex_table(table) for table in tables if table.name not in NOT_PRINTED]
     body = "\n".join(text for at, one in enumerate(printed_ones) for text in (*_room_before(at), one))
     needed = (NEEDS, UNICODE_LETTER) if r"\unicodeletter" in body else (NEEDS,)

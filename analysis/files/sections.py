@@ -15,7 +15,14 @@ from analysis.files.arm_tables import (
     pairwise_rows,
     win_matrix_rows,
 )
-from analysis.files.evidence_tables import component_rows, monitor_rows
+from analysis.files.evidence_tables import (
+    class_rows,
+    component_rows,
+    monitor_rows,
+    pair_bootstrap_rows,
+    shrunken_pair_rows,
+    two_way_bootstrap_rows,
+)
 from analysis.files.preference_tables import error_rows, share_rows, test_rows, threshold_rows
 from analysis.files.rater_tables import agreement_rows, filter_rows, position_rows, rater_rows, time_rows
 from analysis.files.table import Column, Table, count, number
@@ -99,7 +106,33 @@ def _pairing_tables(pairing: Pairing, report: Report) -> Iterator[Table]:
         yield error_rows(pairing.tests.two_way_net, arms=arms)
     yield _or_absent(pairing.agreement, lambda found: agreement_rows(found, arms=arms), name="agreement", arms=arms)
     yield from monitor_rows(pairing.sequential, arms=arms)
+    yield from _class_tables(pairing)
+    yield from _resampled(pairing)
     yield _or_absent(pairing.planning, lambda found: component_rows(found, arms=arms), name="planning", arms=arms)
+
+
+def _class_tables(pairing: Pairing) -> Iterator[Table]:
+    arms, pairs = pairing.arms, pairing.shrunken_pairs
+    yield _or_absent(pairing.classes, lambda found: class_rows(found, arms=arms), name="classes", arms=arms)
+    if pairs is not None:
+        yield _or_absent(pairs, lambda found: shrunken_pair_rows(found, arms=arms), name="shrunken_pairs", arms=arms)
+
+
+def _resampled(pairing: Pairing) -> Iterator[Table]:
+    arms, drawn = pairing.arms, pairing.bootstrap_two_way
+    if drawn is not None:
+        yield _or_absent(
+            drawn,
+            lambda found: two_way_bootstrap_rows(found, shares=pairing.shares, arms=arms),
+            name="bootstrap_two_way",
+            arms=arms,
+        )
+    yield _or_absent(
+        pairing.bootstrap_pairs_threshold_ci95,
+        lambda found: pair_bootstrap_rows(found, pairing.threshold_table),
+        name="bootstrap_pairs_threshold_ci95",
+        arms=arms,
+    )
 
 
 def _ratings(report: Report) -> Section:
@@ -198,6 +231,10 @@ def _marked(table: Table, report: Report) -> Table:
 # Parts that say nothing about the arms, or that say row by row what was planned.
 NOT_A_RESULT = {"votes", "planning", "position", "rater_quality", "screening", "times", "tests", "tests.two_way_net"}
 TITLES = {
+    "bootstrap_pairs_threshold_ci95": "The threshold table with resampled intervals",
+    "bootstrap_two_way": "Resampling comparisons and raters",
+    "classes": "Net preference by class",
+    "shrunken_pairs": "Net preference by comparison",
     "agreement": "Agreement between raters",
     "leaderboard": "Arms by their rating",
     "planning": "What the next study can be planned from",
