@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PNG_SCALE = 3.0
 # Specs and drawings weigh some ten thousand characters each; a page has a dozen of them.
 REMEMBERED = 64
+# As JSON writes it: two halves.
+BEYOND_BASIC_PLANE = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 # Names that Vega gives to parts of every drawing; two drawings in one page must not share them.
 VEGA_ID = re.compile(r'((?:\bid="|url\(#|href="#))((?:clip|gradient_?)\d+)')
 
@@ -45,7 +47,9 @@ class Drawing:
 
     @property
     def vega_lite(self) -> str:
-        return json.dumps(self.spec, sort_keys=True)
+        # Vega cuts a long label anywhere, and vl-convert fails on half of a letter beyond the basic plane, such as an
+        # emoji; those are drawn as a replacement mark.
+        return BEYOND_BASIC_PLANE.sub(r"\\ufffd", json.dumps(self.spec, sort_keys=True))
 
 
 def svg_of(drawing: Drawing) -> str:
