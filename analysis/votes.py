@@ -101,7 +101,7 @@ class Votes:
     def group(self) -> Ints:
         """The group of each pair as a number, int64 [P]: pairs of one class and seed share it."""
         codes = {name: code for code, name in enumerate(dict.fromkeys(self.groups))}
-        return np.fromiter((codes[name] for name in self.groups), dtype=np.int64, count=self.n_pairs)
+        return np.fromiter(map(codes.__getitem__, self.groups), dtype=np.int64, count=self.n_pairs)
 
     @cached_property
     def outcome(self) -> Ints:
