@@ -136,7 +136,8 @@ class Tally:
     @cached_property
     def rater_sizes(self) -> Ints:
         """Votes per rater, int64 [R]."""
-        return np.bincount(self.rater, minlength=self.n_raters)
+        sizes = [table.reshape(len(table), -1).sum(axis=1) for table in self.rater_tables()]
+        return np.concatenate(sizes).astype(np.int64)
 
     def sums_per_group(self, scores: Floats) -> Floats:
         """Sums over each group's votes, [G, c], of scores that depend on a vote's cell alone, [M, 2, 3, c]."""

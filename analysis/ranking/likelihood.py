@@ -76,14 +76,17 @@ def maximise(model: Model, counts: Floats, *, design: Floats, start: Floats | No
     if start is None and model.has_shape:
         at[:, -1] = 0.5
     reached = np.zeros(len(counts), dtype=np.bool_)
+    loglik, gradient, information = problem.evaluate(at)
     for _ in range(STEPS):
-        open_ones = np.flatnonzero(~reached)
-        if not len(open_ones):
+        rows = np.flatnonzero(~reached)
+        if not len(rows):
             break
-        moved, size = _newton_step(problem.only(open_ones), at[open_ones])
-        at[open_ones] = moved
-        reached[open_ones] = size < SMALL_STEP
-    loglik, _, information = problem.evaluate(at)
+        part = problem.only(rows)
+        step = part.step(gradient[rows], information[rows])
+        step, found = part.uphill(at[rows], step, loglik=loglik[rows])
+        at[rows] += step
+        loglik[rows], gradient[rows], information[rows] = found
+        reached[rows] = np.abs(step).max(axis=1) < SMALL_STEP
     # Where the likelihood only levels off, the steps get small too, but the information is lost on the way.
     reached &= np.linalg.eigvalsh(information)[:, 0] > LEAST_INFORMATION
     q = design.shape[1]
@@ -100,10 +103,6 @@ class _Problem:
     def only(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> _Problem:
         whole = len(rows) == len(self.counts)
         return self if whole else _Problem(self.model, self.counts[rows], self.design)
-
-    def loglik(self, at: Floats) -> Floats:
-        loglik: Floats = self._curve(at).loglik.sum(axis=1)
-        return loglik
 
     def _curve(self, at: Floats) -> Curve:
         q = self.design.shape[1]
@@ -125,18 +124,23 @@ class _Problem:
             gradient = np.concatenate([gradient, curve.slope_shape.sum(axis=1)[:, None]], axis=1)
         return curve.loglik.sum(axis=1), gradient, information
 
+    def step(self, gradient: Floats, information: Floats) -> Floats:
+        """Newton's step, [B, p], no longer than the longest."""
+        ridge = RIDGE * self.counts.sum(axis=(1, 2))[:, None, None] * np.eye(gradient.shape[1])
+        step: Floats = np.linalg.solve(information + ridge, gradient[:, :, None])[:, :, 0]
+        length = np.abs(step).max(axis=1)[:, None]
+        step *= LONGEST_STEP / np.maximum(length, LONGEST_STEP)
+        return step
 
-def _newton_step(problem: _Problem, at: Floats) -> tuple[Floats, Floats]:
-    """The parameters after one step, halved until it does not go down, and the largest move of each row."""
-    loglik, gradient, information = problem.evaluate(at)
-    ridge = RIDGE * problem.counts.sum(axis=(1, 2))[:, None, None] * np.eye(at.shape[1])
-    step = np.linalg.solve(information + ridge, gradient[:, :, None])[:, :, 0]
-    step *= np.minimum(1.0, LONGEST_STEP / np.maximum(np.abs(step).max(axis=1), LONGEST_STEP))[:, None]
-    # Rounding may take the last digits of a maximum that has been reached.
-    floor = loglik - 1e-12 * np.abs(loglik)
-    for _ in range(HALVINGS):
-        down = ~(problem.loglik(at + step) >= floor)
-        if not down.any():
-            break
-        step[down] /= 2
-    return at + step, np.abs(step).max(axis=1)
+    def uphill(self, at: Floats, step: Floats, *, loglik: Floats) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
+        """The step, halved where and until it does not go down, and what is found at its end."""
+        # Rounding may take the last digits of a maximum that has been reached.
+        floor = loglik - 1e-12 * np.abs(loglik)
+        found = self.evaluate(at + step)
+        for _ in range(HALVINGS):
+            down = ~(found[0] >= floor)
+            if not down.any():
+                break
+            step = np.where(down[:, None], step / 2, step)
+            found = self.evaluate(at + step)
+        return step, found

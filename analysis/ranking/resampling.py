@@ -22,7 +22,8 @@ from analysis.ranking.ratings import ByArm
 from analysis.records import Unavailable
 from analysis.votes import Bools, Votes
 
-LARGEST_DRAW = 5_000_000
+# Draws that are held at once: few enough to stay in a processor's cache.
+LARGEST_DRAW = 300_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _draws(groups: int, *, rng: np.random.Generator, rounds: int) -> Iterator[Fl
     step = max(1, LARGEST_DRAW // groups)
     for low in range(0, rounds, step):
         b = min(step, rounds - low)
-        drawn = rng.integers(0, groups, size=(b, groups)) + groups * np.arange(b)[:, None]
+        drawn = rng.integers(0, groups, size=(b, groups))
+        drawn += groups * np.arange(b)[:, None]
         yield np.bincount(drawn.ravel(), minlength=b * groups).reshape(b, groups).astype(np.float64)
 
 

@@ -221,7 +221,7 @@ def test_errors_by_group_agree_with_leaving_out_one_group_at_a_time() -> None:
     assert list(by_group.values()) == pytest.approx(jackknife, rel=0.06)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(small_tournaments())
 def test_at_the_maximum_no_score_is_left(rows: list[SidedDuel]) -> None:
     votes = sided(rows)
@@ -235,7 +235,7 @@ def test_at_the_maximum_no_score_is_left(rows: list[SidedDuel]) -> None:
     assert davidson.loglik == pytest.approx(of(at).sum(), abs=1e-9)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(small_tournaments(), st.randoms(use_true_random=False))
 def test_the_order_of_votes_and_the_names_of_arms_change_nothing(rows: list[SidedDuel], random: Random) -> None:
     plain = fitted(sided(rows))

@@ -210,7 +210,7 @@ def counts_of_three_arms(draw: st.DrawFn) -> np.ndarray:
     return np.array(draw(counts), dtype=np.int64).reshape(3, 3)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 @given(counts_of_three_arms())
 def test_separated_logs_are_those_whose_likelihood_has_no_maximum(counts: np.ndarray) -> None:
     """The linear program against Newton's method, which knows nothing of it."""

@@ -23,7 +23,7 @@ def one_by_one(votes: Votes) -> dict[str, TwoWay | Unavailable]:
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(small_tournaments())
 def test_every_pairing_has_the_headline_of_its_own_votes(rows: list[SidedDuel]) -> None:
     votes = sided(rows)
