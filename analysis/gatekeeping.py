@@ -180,19 +180,20 @@ def _codes(names: Iterable[str]) -> dict[str, int]:
 
 
 def _coded(names: Sequence[str], codes: dict[str, int]) -> Ints:
-    return np.fromiter((codes[name] for name in names), dtype=np.int64, count=len(names))
+    return np.fromiter(map(codes.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def _choices(columns: VoteColumns) -> Ints:
-    for row, choice in enumerate(columns.choice):
-        if choice not in CHOICES:
-            advice = f"is not one of {', '.join(CHOICES)}; write one of them"
-            raise InvalidVotes("unknown_choice", f"{columns.where(row)}, column choice: {choice!r} {advice}")
+    if unknown := set(columns.choice) - CHOICES.keys():
+        row, choice = next((row, choice) for row, choice in enumerate(columns.choice) if choice in unknown)
+        advice = f"is not one of {', '.join(CHOICES)}; write one of them"
+        raise InvalidVotes("unknown_choice", f"{columns.where(row)}, column choice: {choice!r} {advice}")
     return _coded(columns.choice, CHOICES)
 
 
 def _refuse_duplicates(columns: VoteColumns, key: Ints) -> None:
-    if len(np.unique(key)) == len(key):
+    ordered = np.sort(key)
+    if (ordered[1:] != ordered[:-1]).all():
         return
     first_row: dict[int, int] = {}
     for row, code in enumerate(key.tolist()):
@@ -277,36 +278,34 @@ def _pair_arms(
 
 def _labels(columns: VoteColumns, pairs: Sequence[Pair]) -> tuple[str, ...]:
     labels = {p.pair_id: p.class_label for p in pairs}
-    for row, pair_id in enumerate(columns.pair_id):
-        label = columns.class_label[row] if columns.class_label is not None else labels.get(pair_id, "")
-        if labels.setdefault(pair_id, label) != label:
-            raise InvalidVotes(
-                "pair_with_changing_class",
-                f"{columns.where(row)}, column class_label: pair {pair_id} is {label!r} here, "
-                f"{labels[pair_id]!r} elsewhere; a pair has one class",
-            )
-    return tuple(labels.values())
+    if columns.class_label is None:
+        return tuple((labels | {pair_id: labels.get(pair_id, "") for pair_id in columns.pair_id}).values())
+    return tuple(_of_each_pair(columns, columns.class_label, known=labels, noun="class", column="class_label").values())
 
 
 def _groups(columns: VoteColumns, pairs: Sequence[Pair], pair_codes: dict[str, int]) -> tuple[str, ...]:
     # Without a word about groups every pair is its own: right for two arms, where class and seed give one pair.
     groups = {pair_id: pair_id for pair_id in pair_codes}
     if columns.group_id is not None:
-        groups |= _groups_of_rows(columns, columns.group_id)
+        groups |= _of_each_pair(columns, columns.group_id, known={}, noun="group", column="group_id")
     groups |= {p.pair_id: p.group for p in pairs if p.group is not None}
     return tuple(groups.values())
 
 
-def _groups_of_rows(columns: VoteColumns, group_ids: Sequence[str]) -> dict[str, str]:
-    groups: dict[str, str] = {}
-    for row, (pair_id, group) in enumerate(zip(columns.pair_id, group_ids, strict=True)):
-        if groups.setdefault(pair_id, group) != group:
+def _of_each_pair(
+    columns: VoteColumns, values: Sequence[str], *, known: dict[str, str], noun: str, column: str
+) -> dict[str, str]:
+    # A pair has one value in all of its rows, and the study's where that is known.
+    found = dict(known)
+    for pair_id, value in dict.fromkeys(zip(columns.pair_id, values, strict=True)):
+        if found.setdefault(pair_id, value) != value:
+            row = list(zip(columns.pair_id, values, strict=True)).index((pair_id, value))
             raise InvalidVotes(
-                "pair_with_changing_group",
-                f"{columns.where(row)}, column group_id: pair {pair_id} is of {group!r} here, "
-                f"{groups[pair_id]!r} elsewhere; a pair has one group",
+                f"pair_with_changing_{noun}",
+                f"{columns.where(row)}, column {column}: pair {pair_id} is {value!r} here, {found[pair_id]!r} "
+                f"elsewhere; a pair has one {noun}",
             )
-    return groups
+    return found
 
 
 def _gold(columns: VoteColumns | None, rater_codes: dict[str, int], *, arms: Iterable[str]) -> Gold:
@@ -343,8 +342,9 @@ def _is_right(columns: VoteColumns, row: int, known: set[str]) -> bool:
 def _times(columns: VoteColumns) -> Ints:
     if columns.response_ms is None:
         return np.full(len(columns.pair_id), NO_TIME, dtype=np.int64)
-    for row, ms in enumerate(columns.response_ms):
-        if ms is not None and not 0 <= ms < LONGEST_MS:
-            where = f"{columns.where(row)}, column response_ms"
-            raise InvalidVotes("bad_row", f"{where}: {ms} is no time in milliseconds; leave out unmeasured ones")
+    measured = [ms for ms in columns.response_ms if ms is not None]
+    if measured and not 0 <= min(measured) <= max(measured) < LONGEST_MS:
+        wrong = next(ms for ms in measured if not 0 <= ms < LONGEST_MS)
+        where = f"{columns.where(list(columns.response_ms).index(wrong))}, column response_ms"
+        raise InvalidVotes("bad_row", f"{where}: {wrong} is no time in milliseconds; leave out unmeasured ones")
     return np.array([NO_TIME if ms is None else ms for ms in columns.response_ms], dtype=np.int64)

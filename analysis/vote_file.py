@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from analysis.gatekeeping import LONGEST_MS
 from analysis.votes import InvalidVotes, Pair, VoteColumns, Votes
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 REQUIRED = ("pair_id", "class_label", "rater_id", "left_arm", "choice", "response_ms")
 OPTIONAL = ("right_arm", "group_id", "gold_arm", "simulated")
 NEVER_EMPTY = ("pair_id", "rater_id", "left_arm", "right_arm", "group_id")
 
+# So few that the garbage collector, which looks after some 700 new objects, has nothing to do meanwhile.
+ROWS_AT_A_TIME = 256
+NO_NUMBER = -1
 NOT_SIMULATED = {"", "0", "no", "false"}
 
 
@@ -70,15 +77,7 @@ def _columns(stream: TextIO) -> VoteColumns:
     reader = csv.reader(stream)
     header = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
     _check_header(header)
-    numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
-    lines = [line for line, _ in numbered]
-    for line, row in numbered:
-        if len(row) != len(header):
-            raise InvalidVotes(
-                "bad_row", f"line {line}: {len(row)} cells under {len(header)} columns; give each its cell"
-            )
-    by_column = zip(*(row for _, row in numbered), strict=True) if numbered else ((),) * len(header)
-    cells: dict[str, Sequence[str]] = dict(zip(header, by_column, strict=True))
+    cells, lines = _cells(reader, header)
     _refuse_empty_cells(cells, lines)
     return VoteColumns(
         pair_id=cells["pair_id"],
@@ -88,11 +87,30 @@ def _columns(stream: TextIO) -> VoteColumns:
         right_arm=cells.get("right_arm"),
         class_label=cells["class_label"],
         group_id=cells.get("group_id"),
-        response_ms=[_milliseconds(text, line) for text, line in zip(cells["response_ms"], lines, strict=True)],
+        response_ms=_times(cells["response_ms"], lines),
         gold_arm=cells.get("gold_arm"),
         lines=lines,
-        simulated=any(cell.lower() not in NOT_SIMULATED for cell in cells.get("simulated", ())),
+        simulated=any(cell.lower() not in NOT_SIMULATED for cell in set(cells.get("simulated", ()))),
     )
+
+
+def _cells(reader: Reader, header: list[str]) -> tuple[dict[str, list[str]], list[int]]:
+    # A few rows at a time, equal texts kept once: a million rows of seven texts of their own would fill the memory.
+    columns: list[list[str]] = [[] for _ in header]
+    lines: list[int] = []
+    once: dict[str, str] = {}
+    numbered = ((reader.line_num, row) for row in reader if row)
+    while rows := list(islice(numbered, ROWS_AT_A_TIME)):
+        for line, row in rows:
+            if len(row) != len(header):
+                raise InvalidVotes(
+                    "bad_row", f"line {line}: {len(row)} cells under {len(header)} columns; give each its cell"
+                )
+        lines += [line for line, _ in rows]
+        for column, cells in zip(columns, zip(*(row for _, row in rows), strict=True), strict=True):
+            texts = list(map(str.strip, cells))
+            column += map(once.setdefault, texts, texts)
+    return dict(zip(header, columns, strict=True)), lines
 
 
 def _check_header(header: list[str]) -> None:
@@ -104,24 +122,31 @@ def _check_header(header: list[str]) -> None:
         raise InvalidVotes("bad_row", f"line 1: the column {twice[0]} is there twice; remove one")
 
 
-def _refuse_empty_cells(cells: dict[str, Sequence[str]], lines: list[int]) -> None:
+def _refuse_empty_cells(cells: dict[str, list[str]], lines: list[int]) -> None:
     for name in NEVER_EMPTY:
-        column = cells.get(name, ())
+        column = cells.get(name, [])
         if "" in column:
             raise InvalidVotes("bad_row", f"line {lines[column.index('')]}, column {name}: the cell is empty; fill it")
 
 
-def _milliseconds(text: str, line: int) -> int | None:
+def _times(column: list[str], lines: list[int]) -> list[int | None]:
+    known = {}
+    for text in dict.fromkeys(column):
+        known[text] = _milliseconds(text)
+        if known[text] == NO_NUMBER:
+            raise InvalidVotes(
+                "bad_row",
+                f"line {lines[column.index(text)]}, column response_ms: {text!r} is not a number of milliseconds, "
+                "or too large; leave the cell empty where the time is not known",
+            )
+    return [known[text] for text in column]
+
+
+def _milliseconds(text: str) -> int | None:
     if not text:
         return None
     try:
         value = round(float(text))
     except (ValueError, OverflowError):
-        value = -1
-    if not 0 <= value < LONGEST_MS:
-        raise InvalidVotes(
-            "bad_row",
-            f"line {line}, column response_ms: {text!r} is not a number of milliseconds, or too large; "
-            "leave the cell empty where the time is not known",
-        )
-    return value
+        return NO_NUMBER
+    return value if 0 <= value < LONGEST_MS else NO_NUMBER

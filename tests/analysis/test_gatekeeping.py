@@ -151,7 +151,7 @@ def test_a_pair_keeps_its_group() -> None:
     assert read_csv(table(*rows, header=header)).groups == ("cat-1", "cat-1")
     error = refusal(*rows, "p2,dog,r2,x,y,left,9,cat-2", header=header)
     assert error.code == "pair_with_changing_group"
-    assert "line 5, column group_id: pair p2 is of 'cat-2' here, 'cat-1' elsewhere; a pair has one" in error.detail
+    assert "line 5, column group_id: pair p2 is 'cat-2' here, 'cat-1' elsewhere; a pair has one" in error.detail
 
 
 def test_an_empty_group_is_refused() -> None:
