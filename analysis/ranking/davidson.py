@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import combinations, permutations
-from typing import TypeVar
 
 import numpy as np
 from scipy import special, stats
@@ -27,8 +26,6 @@ SIGNIFICANT_AT = 0.05
 ELO_PER_THETA = 400 / math.log(10)
 ELO_OF_ZERO = 1000.0
 
-T = TypeVar("T")
-
 
 def davidson(tally: Tally) -> Davidson:
     """The ratings and all that follows from them; the tally must be identified (`obstacle` is None)."""
@@ -38,6 +35,7 @@ def davidson(tally: Tally) -> Davidson:
     variances, unseen = found.errors.two_way(np.eye(len(arms)))
     se = np.sqrt(variances)
     compared, unseen_too = contrasts(theta, found.errors, arms=arms)
+    apart = _apart(arms, compared)
     p_beats, p_tie = _chances(arms, theta, log_nu=found.log_nu)
     return Davidson(
         theta=by_arm(arms, theta),
@@ -51,8 +49,8 @@ def davidson(tally: Tally) -> Davidson:
         se_two_way=by_arm(arms, se),
         df=clusters.df,
         ci95_two_way=dict(zip(arms, intervals(theta, se, df=clusters.df), strict=True)),
-        rank_best={arm: 1 + better for arm, (better, _) in _apart(arms, compared).items()},
-        rank_worst={arm: len(arms) - worse for arm, (_, worse) in _apart(arms, compared).items()},
+        rank_best={arm: 1 + better for arm, (better, _) in apart.items()},
+        rank_worst={arm: len(arms) - worse for arm, (_, worse) in apart.items()},
         lr_all_equal=_all_equal(tally, found.loglik),
         p_beats=p_beats,
         p_tie=p_tie,

@@ -22,7 +22,6 @@ def pairwise_nets(tally: Tally) -> tuple[Mapping[str, PairwiseNet], PairwiseFami
 
     Pairings that cannot be tested are left out and named: `no_votes`, `one_rater`, `one_pair`, `zero_variance`.
     """
-    names = ["-".join(tally.arms[k] for k in two) for two in tally.matchups.tolist()]
     n, total = tally.outcomes.sum(axis=1).astype(np.float64), tally.outcomes @ NET
     pairs, raters = _Units.of_pairs(tally, n=n, total=total), _Units.of_raters(tally, n=n, total=total)
     by_vote = _by_vote(tally, n=n, total=total)
@@ -30,17 +29,24 @@ def pairwise_nets(tally: Tally) -> tuple[Mapping[str, PairwiseNet], PairwiseFami
     conditions = [raters.units < 2, pairs.units < 2, largest <= ROUNDING * by_vote]
     codes = np.select(conditions, ["one_rater", "one_pair", "zero_variance"], default="")
     tested = codes == ""
-    net, se = (total / n)[tested], np.sqrt(largest[tested])
-    df = np.maximum(1.0, np.minimum(pairs.effective, raters.effective)[tested] - 1)
-    p = 2 * stats.t.sf(np.abs(net / se), df)
-    columns = (net, se, p, *(adjusted(p, method=method) for method in (Correction.HOLM, Correction.BH)))
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    entered = [name for name, ok in zip(names, tested, strict=True) if ok]
-    left_out = {name: str(code) for name, code in zip(names, codes, strict=True) if code}
-    silent = {"-".join(tally.arms[k] for k in two): "no_votes" for two in tally.pairings.tolist()}
-    left_out |= {name: code for name, code in silent.items() if name not in names}
-    family = PairwiseFamily(entered=len(entered), of=len(tally.pairings), left_out=left_out)
-    return {name: PairwiseNet(*row) for name, row in zip(entered, rows, strict=True)}, family
+    df = np.maximum(1.0, np.minimum(pairs.effective, raters.effective) - 1)
+    nets = _tested((total / n)[tested], np.sqrt(largest[tested]), df=df[tested])
+    names = [_name(tally, two) for two in tally.matchups.tolist()]
+    reasons = {name: str(code) for name, code in zip(names, codes, strict=True)}
+    every = {_name(tally, two): "no_votes" for two in tally.pairings.tolist()} | reasons
+    left_out = {name: code for name, code in every.items() if code}
+    entered = [name for name in names if not reasons[name]]
+    return dict(zip(entered, nets, strict=True)), PairwiseFamily(len(nets), len(tally.pairings), left_out)
+
+
+def _name(tally: Tally, two: list[int]) -> str:
+    return "-".join(tally.arms[k] for k in two)
+
+
+def _tested(net: Floats, se: Floats, *, df: Floats) -> list[PairwiseNet]:
+    p = np.asarray(2 * stats.t.sf(np.abs(net / se), df))
+    columns = (net, se, p, adjusted(p, method=Correction.HOLM), adjusted(p, method=Correction.BH))
+    return [PairwiseNet(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
