@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from django.db.models import Case, CharField, F, Q, Value, When
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Replace
 
 from survey_site.models import Study, Vote
 from survey_site.vote_logs import pair_rows
@@ -54,7 +54,8 @@ def _standing(study: Study) -> Iterator[tuple[int, str, str, str, str, int | Non
             left_arm=Case(When(trial__swapped=True, then=arm_b), default=arm_a),
             right_arm=Case(When(trial__swapped=True, then=arm_a), default=arm_b),
             rater_name=Case(
-                When(trial__rater__external_id="", then=Cast("trial__rater__code", CharField())),
+                # Without dashes on every database, as the report writes it.
+                When(trial__rater__external_id="", then=Replace(Cast("trial__rater__code", CharField()), Value("-"))),
                 default=F("trial__rater__external_id"),
             ),
             gold_arm=Case(

@@ -11,6 +11,8 @@ from analysis.report import Pairing, Report
 
 UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 LONGEST = 30
+# The resources of a PDF's page: a name and an object a line.
+RESOURCES = re.compile(rb"(?<=<<\n)(?: +/\w+ \d+ 0 R\n)+(?= *>>)")
 
 
 def figures_of(report: Report) -> Iterator[tuple[str, bytes]]:
@@ -34,7 +36,15 @@ def _files(kind: str, subject: Pairing | Report, *, folder: str) -> Iterator[tup
     if isinstance(drawing, Unavailable):
         return
     yield f"{folder}{kind}.svg", svg_of(drawing).encode()
-    yield f"{folder}{kind}.pdf", pdf_of(drawing)
+    yield f"{folder}{kind}.pdf", _in_order(pdf_of(drawing))
+
+
+def _in_order(pdf: bytes) -> bytes:
+    """A PDF with its pages' resources sorted: vl-convert writes them in another order every time.
+
+    A sorted block is as long as before, so everything in the file stays where its table of contents says.
+    """
+    return RESOURCES.sub(lambda block: b"".join(sorted(block[0].splitlines(keepends=True))), pdf)
 
 
 def _safe(arm: str) -> str:
