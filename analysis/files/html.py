@@ -30,6 +30,7 @@ caption { text-align: left; font-weight: 600; padding-bottom: .35rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); }
 th.number, td.number { text-align: right; }
 tbody th { font-weight: 400; }
+summary { cursor: pointer; font-weight: 600; margin: 1rem 0; }
 figure { margin: 1.25rem 0; max-width: 42rem; }
 figure svg { max-width: 100%; height: auto; }
 dt { font-weight: 600; }
@@ -37,10 +38,10 @@ dd { margin: 0 0 .6rem; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   table, figure { break-inside: avoid; }
-  table.long { break-inside: auto; }
   .frame { overflow: visible; }
 }
 """
+# Longer tables are folded: a line per rater is for who looks for it.
 ROWS_ON_A_PAGE = 30
 NUMBER = ' class="number"'
 
@@ -68,8 +69,10 @@ def html_of(report: Report) -> str:
 def html_table(table: Table) -> Iterator[str]:
     """One table with its caption and notes, in pieces to be joined."""
     numbers = [any(isinstance(cell, Figure) for cell in table.column(index)) for index in range(len(table.columns))]
-    long = ' class="long"' if len(table.rows) > ROWS_ON_A_PAGE else ""
-    yield f'<div class="frame"><table{long}><caption>{escape(table.title)}</caption><thead><tr>'
+    is_long = len(table.rows) > ROWS_ON_A_PAGE
+    if is_long:
+        yield f"<details><summary>{escape(table.title)}: {len(table.rows)} rows</summary>"
+    yield f'<div class="frame"><table><caption>{escape(table.title)}</caption><thead><tr>'
     yield from (
         f'<th scope="col"{NUMBER if right else ""}>{escape(column.title)}</th>'
         for column, right in zip(table.columns, numbers, strict=True)
@@ -82,6 +85,8 @@ def html_table(table: Table) -> Iterator[str]:
         yield f'<tr><th scope="row">{_cell(row[0])}</th>{cells}</tr>'
     yield "</tbody></table></div>"
     yield from (f'<p class="soft">{escape(note)}</p>' for note in (*table.notes, *table.reasons()))
+    if is_long:
+        yield "</details>"
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -25,7 +25,7 @@ from analysis.files.evidence_tables import (
 )
 from analysis.files.preference_tables import error_rows, share_rows, test_rows, threshold_rows
 from analysis.files.rater_tables import agreement_rows, filter_rows, position_rows, rater_rows, time_rows
-from analysis.files.table import Column, Table, count, number
+from analysis.files.table import Column, Table, count
 from analysis.intervals import TwoWay
 from analysis.preference import Summary
 from analysis.ranking import BradleyTerry, Leaderboard
@@ -191,7 +191,7 @@ def _size(report: Report) -> Table:
             ("Raters left out by the plan's filters", count(len(report.screening.raters_left_out))),
             ("Gold votes, left out of all else", count(report.gold_votes)),
             ("Votes per comparison, fewest", count(votes.min)),
-            ("Votes per comparison, median", number(votes.median)),
+            ("Votes per comparison, median", count(votes.median)),
             ("Votes per comparison, most", count(votes.max)),
         ),
         notes=tuple(_origin(report)),

@@ -85,8 +85,8 @@ class Table:
         return tuple(dict.fromkeys(f"{absent.code}: {absent.detail}" for absent in missing))
 
 
-def count(value: int) -> Figure:
-    """A number of votes, pairs, raters or anything else that is counted."""
+def count(value: float) -> Figure:
+    """A number of votes, pairs, raters or anything else that is counted, or a median of such numbers."""
     return Figure(value, Unit.COUNT)
 
 
@@ -156,7 +156,9 @@ def _absent(cell: Cell) -> Iterator[Unavailable]:
 
 def _printed(value: float, unit: Unit, *, sign: str = "-") -> str:
     match unit:
-        case Unit.COUNT | Unit.ELO | Unit.MS:
+        case Unit.COUNT:
+            return _decimals(value, 0 if value == int(value) else 1, sign)
+        case Unit.ELO | Unit.MS:
             return _decimals(value, 0, sign)
         case Unit.PERCENT:
             return _decimals(value, 1, sign) + f"{SPACE}%"

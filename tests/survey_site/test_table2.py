@@ -78,17 +78,19 @@ def test_the_page_shows_table_2(slug: str, researcher_client: Client) -> None:
 def test_page_csv_and_json_agree(slug: str, researcher_client: Client) -> None:
     html = researcher_client.get(f"/studies/{slug}/results/").content.decode()
     report = researcher_client.get(f"/studies/{slug}/results.json").json()
-    table = csv.DictReader(io.StringIO(researcher_client.get(f"/studies/{slug}/results.csv").content.decode()))
+    lines = csv.DictReader(io.StringIO(researcher_client.get(f"/studies/{slug}/results.csv").content.decode()))
+    table = [line for line in lines if line["table"] == "threshold_table"]
+    assert len(table) == 12
     for line in table:
-        percent = report["threshold_table"][line["threshold_percent"]]["percent"][line["preferred"]]
-        assert float(line["percent"]) == percent
+        percent = report["threshold_table"][line["row"]]["percent"][line["figure"]]
+        assert float(line["value"]) == percent
         assert f"{percent:.1f}\N{NO-BREAK SPACE}%" in html
 
 
 def test_the_text_report_shows_table_2(slug: str) -> None:
-    lines = run("results", slug).splitlines()
-    shown = [tuple(map(float, line.replace("%", "").split()[1:])) for line in lines if line.strip()[:1].isdigit()]
-    assert shown == list(TABLE_2.values())
+    rows = [line.split() for line in run("results", slug).splitlines() if line.startswith("> ")]
+    shown = {row[1]: tuple(float(row[place]) for place in (3, 7, 11)) for row in rows}
+    assert shown == TABLE_2
 
 
 def test_the_results_page_asks_a_fixed_number_of_questions(

@@ -24,6 +24,7 @@ ONE_RATER = Unavailable("one_rater", "two are needed")
     ("cell", "text"),
     [
         (count(5018), "5018"),
+        (count(18.5), "18.5"),
         (percent(61.5), "61.5\N{NO-BREAK SPACE}%"),
         (share(0.5549), "55.5\N{NO-BREAK SPACE}%"),
         (net(0.0799), "+8.0"),
