@@ -123,7 +123,7 @@ def fewest_raters(wish: Wish, components: Components) -> int | Unavailable:
     def is_enough(raters: int) -> bool:
         return outlook_of(wish, components, raters=raters, pairs=wish.pairs).power >= wish.power
 
-    found = _fewest(is_enough, between=(FEWEST_RATERS, MOST_RATERS))
+    found = _fewest(is_enough, between=(FEWEST_RATERS, MOST_RATERS)) if wish.pairs >= FEWEST_PAIRS else None
     if found is not None:
         return found
     pairs = fewest_pairs(wish, components, raters=MOST_RATERS)
@@ -137,7 +137,7 @@ def fewest_pairs(wish: Wish, components: Components, *, raters: int) -> int | Un
     def is_enough(pairs: int) -> bool:
         return outlook_of(wish, components, raters=raters, pairs=pairs).power >= wish.power
 
-    found = _fewest(is_enough, between=(FEWEST_PAIRS, MOST_PAIRS))
+    found = _fewest(is_enough, between=(FEWEST_PAIRS, MOST_PAIRS)) if raters >= FEWEST_RATERS else None
     detail = f"no number of pairs is enough with {_count(raters, 'rater')}"
     return Unavailable("not_enough_raters", detail) if found is None else found
 

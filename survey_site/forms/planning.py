@@ -16,8 +16,8 @@ from survey_site.pilots import components_of_study, possible_pilots
 FIELD_OF = {"workload": "judged", "same_share": "same"}
 IN_PER_CENT = ("power", "alpha", "same")
 PURPOSES = {
-    Purpose.MEAN: "The mean preference",
-    Purpose.TABLE: "The mean and the threshold table",
+    Purpose.MEAN: "The mean",
+    Purpose.TABLE: "Threshold table too",
 }
 USUAL = {"difference": "8", "power": "80", "alpha": "5", "pairs": "200", "purpose": Purpose.MEAN.value}
 

@@ -226,6 +226,13 @@ def test_where_pairs_are_too_few_no_number_of_raters_is_recommended() -> None:
     assert "no number of raters is enough on 20 pairs: at least 962 pairs are needed" in planning.answer
 
 
+def test_too_few_pairs_or_raters_are_not_mended_by_more_of_the_others() -> None:
+    planning = plan_study(Wish(raters=5, pairs=15))
+    assert isinstance(planning.fewest_raters, Unavailable)
+    assert isinstance(planning.fewest_pairs, Unavailable)
+    assert planning.answer.endswith("For 80 % on 8 points take more pairs and more raters.")
+
+
 def test_no_plan_recommends_fewer_than_eight_raters_or_twenty_pairs() -> None:
     planning = plan_study(Wish(difference=0.9, pairs=500))
     assert (planning.fewest_raters, planning.fewest_pairs) == (8, 20)

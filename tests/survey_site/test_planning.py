@@ -8,12 +8,15 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
 from analysis.precision import Components, components_of
+from analysis.simulation import SimulatedDesign, simulate
+from analysis.vote_file import write_columns
 from survey_site.imports import import_votes
 from survey_site.models import Study
 from survey_site.vote_logs import votes_of
@@ -21,7 +24,7 @@ from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db
 
-FIXTURE = Path(__file__).parent.parent / "data" / "table2_votes.csv"
+PILOT = SimulatedDesign(groups=30, complete_raters=9, partial_raters=0)
 
 
 @pytest.fixture
@@ -31,8 +34,17 @@ def researcher(client: Client) -> Client:
 
 
 @pytest.fixture
-def pilot() -> Study:
-    return import_votes(FIXTURE, title="Table 2")
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "pilot.csv"
+    columns = simulate(PILOT, rng=np.random.default_rng(1)).columns()
+    with path.open("w") as stream:
+        write_columns(columns, stream)
+    return path
+
+
+@pytest.fixture
+def pilot(table: Path) -> Study:
+    return import_votes(table, title="A pilot")
 
 
 def run(*words: str) -> str:
@@ -144,14 +156,14 @@ def test_a_pilots_own_variances_are_used(researcher: Client, pilot: Study) -> No
     page = page_of(researcher, raters=25, pilot=pilot.slug)
     for part in (components.pair, components.rater, components.vote):
         assert f"{part:.2g}" in page
-    assert "as in the study Table 2: 200 pairs" in page
+    assert "as in the study A pilot, in which programs voted: 30 pairs" in page
     assert answer_on(page) != answer_on(page_of(researcher, raters=25))
 
 
 def test_only_studies_with_votes_can_be_pilots(researcher: Client, pilot: Study) -> None:
     empty = make_study()
     page = page_of(researcher)
-    assert f'<option value="{pilot.slug}">Table 2 (5,018 votes)</option>' in page
+    assert f'<option value="{pilot.slug}">A pilot (270 votes, simulated)</option>' in page
     assert empty.slug not in page
 
 
@@ -179,7 +191,7 @@ def test_the_page_asks_a_fixed_number_of_questions(
         {},
         {"raters": "25", "judged": "40"},
         {"difference": "4.5", "power": "90", "alpha": "1", "pairs": "500", "judged": "50 %", "same": "40"},
-        {"purpose": "table", "pilot": "table-2"},
+        {"purpose": "table", "pilot": "a-pilot"},
     ],
 )
 def test_the_command_on_the_page_gives_the_pages_answer(
@@ -191,12 +203,12 @@ def test_the_command_on_the_page_gives_the_pages_answer(
     assert f"<p>{lines[1]}</p>" in page
 
 
-def test_a_vote_table_and_its_study_are_the_same_pilot(pilot: Study) -> None:
+def test_a_vote_table_and_its_study_are_the_same_pilot(table: Path, pilot: Study) -> None:
     of_file, of_study = (
-        json.loads(run("--pilot", source, "--json"))["components"] for source in (str(FIXTURE), pilot.slug)
+        json.loads(run("--pilot", source, "--json"))["components"] for source in (str(table), pilot.slug)
     )
-    assert of_file.pop("source") == "the pilot table2_votes.csv"
-    assert of_study.pop("source") == "the study Table 2"
+    assert of_file.pop("source") == "the pilot pilot.csv"
+    assert of_study.pop("source") == "the study A pilot, in which programs voted"
     assert of_file == of_study
 
 
