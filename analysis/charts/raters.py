@@ -18,7 +18,7 @@ from analysis.records import Unavailable
 from analysis.report import Report
 
 # Three points each: a plot of more is a blot. Flagged raters are always drawn.
-MOST_RATERS = 600
+MOST_RATERS = 400
 HEIGHT = 120
 ROUND = tuple(digit * 10**power for power in range(6) for digit in (1, 2, 5))
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

@@ -26,6 +26,9 @@ REMEMBERED = 64
 BEYOND_BASIC_PLANE = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 # Names that Vega gives to parts of every drawing; two drawings in one page must not share them.
 VEGA_ID = re.compile(r'((?:\bid="|url\(#|href="#))((?:clip|gradient_?)\d+)')
+# Coordinates to a hundredth of a pixel: Vega writes fifteen digits, a third of a drawing of many points.
+PLACES = re.compile(r' (?:d|transform)="[^"]*"')
+TAIL = re.compile(r"(\.\d\d)\d+(?![\de])")
 
 
 @dataclass(frozen=True)
@@ -92,4 +95,5 @@ def _svg(vega_lite: str, alt: str) -> str:
     svg: str = vl_convert.vegalite_to_svg(vega_lite)
     own = hashlib.sha256(vega_lite.encode()).hexdigest()[:8]
     svg = VEGA_ID.sub(rf"\g<1>c{own}-\g<2>", svg)
+    svg = PLACES.sub(lambda places: TAIL.sub(r"\1", places[0]), svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" ', 1)
