@@ -6,14 +6,14 @@ therefore has a part per pair, a part per rater and, counted twice in those two,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from analysis.records import Unavailable
+from analysis.records import Method, Unavailable
 from analysis.votes import Ints, Votes
 
 Floats = npt.NDArray[np.float64]
@@ -149,6 +149,7 @@ class TwoWay:
     p_by_rater_t: float
     p_cgm_t: float | Unavailable
     p_additive_t: float
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
 
 def two_way_mean(values: Ints, *, crossed: Crossed, null: float) -> TwoWay | Unavailable:

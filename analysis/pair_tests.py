@@ -14,7 +14,7 @@ from scipy import stats
 
 from analysis.intervals import Floats, Interval, around, clopper_pearson, two_sided
 from analysis.preference import Counts
-from analysis.records import Unavailable
+from analysis.records import Method, Unavailable
 from analysis.votes import Ints
 
 # Beyond this many additions the flip distribution is taken from its characteristic function instead.
@@ -38,6 +38,7 @@ class PairSign:
     p: float
     share: float
     exact95: Interval
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
 
 def pair_sign(counts: Counts) -> PairSign | Unavailable:
@@ -75,6 +76,7 @@ class SignedRanks:
 
     pratt: SignedRank
     wilcox: SignedRank
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
 
 def pair_wilcoxon(counts: Counts) -> SignedRanks | Unavailable:
@@ -114,6 +116,7 @@ class MeanTest:
     p: float
     ci95: Interval
     n: int
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
 
 def mean_test(means: Floats) -> MeanTest | Unavailable:
@@ -138,6 +141,7 @@ class FlipTest:
     n: int
     p: float
     sd_null: float
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
 
 def flip_permutation(differences: Ints) -> FlipTest | Unavailable:

@@ -17,7 +17,7 @@ from analysis.intervals import (
     two_way_scores,
     wilson,
 )
-from analysis.records import Unavailable
+from analysis.records import Method, Unavailable
 from analysis.votes import LEFT, RIGHT, SAME, Votes
 
 UNBALANCED = 0.01
@@ -101,6 +101,7 @@ class AdjustedNet:
     n: int
     pairs: int
     raters: int
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
     @property
     def comes_first(self) -> bool:

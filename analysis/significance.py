@@ -8,7 +8,8 @@ keeps its false-positive rate when pairs differ and raters lean; each other test
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
@@ -30,6 +31,7 @@ from analysis.preference import Counts
 from analysis.records import Method, Unavailable
 from analysis.votes import Votes
 
+R = TypeVar("R", TwoWay, AdjustedNet, PairSign, SignedRanks, MeanTest, FlipTest)
 TestResult = TwoWay | AdjustedNet | PairSign | SignedRanks | MeanTest | FlipTest
 
 CLUSTERED = "Cameron, Gelbach, Miller (2011), J. Business & Economic Statistics 29:238; Kish (1965), Survey Sampling"
@@ -130,6 +132,7 @@ class VoteSign:
     z: float
     side_share: float
     wilson95: Interval
+    method: Method | None = field(default=None, metadata={"json": None}, repr=False)
 
 
 @dataclass(frozen=True)
@@ -162,17 +165,23 @@ def significance(votes: Votes, counts: Counts) -> Tests | Unavailable:
     crossed = Crossed.of(votes)
     by_rater = crossed.per_rater(votes.outcome)
     return Tests(
-        two_way_net=two_way_net(votes, crossed),
-        two_way_net_position_adjusted=two_way_net_position_adjusted(votes, crossed),
-        two_way_side_share=two_way_side_share(votes, crossed),
-        pair_sign=pair_sign(counts),
-        pair_wilcoxon_net_over_all_votes=pair_wilcoxon(counts),
-        pair_t=mean_test(net_by_pair(counts)),
-        rater_t=mean_test(by_rater / crossed.rater_sizes),
-        pair_flip_permutation_exact=flip_permutation(counts.a - counts.b),
-        rater_flip_permutation_exact=flip_permutation(by_rater.astype(np.int64)),
-        vote_sign_binomial=vote_sign_binomial(counts),
+        two_way_net=_by("two_way_net", two_way_net(votes, crossed)),
+        two_way_net_position_adjusted=_by(
+            "two_way_net_position_adjusted", two_way_net_position_adjusted(votes, crossed)
+        ),
+        two_way_side_share=_by("two_way_side_share", two_way_side_share(votes, crossed)),
+        pair_sign=_by("pair_sign", pair_sign(counts)),
+        pair_wilcoxon_net_over_all_votes=_by("pair_wilcoxon_net_over_all_votes", pair_wilcoxon(counts)),
+        pair_t=_by("pair_t", mean_test(net_by_pair(counts))),
+        rater_t=_by("rater_t", mean_test(by_rater / crossed.rater_sizes)),
+        pair_flip_permutation_exact=_by("pair_flip_permutation_exact", flip_permutation(counts.a - counts.b)),
+        rater_flip_permutation_exact=_by("rater_flip_permutation_exact", flip_permutation(by_rater.astype(np.int64))),
+        vote_sign_binomial=replace(vote_sign_binomial(counts), method=METHODS["vote_sign_binomial"]),
     )
+
+
+def _by(name: str, result: R | Unavailable) -> R | Unavailable:
+    return result if isinstance(result, Unavailable) else replace(result, method=METHODS[name])
 
 
 def two_way_net(votes: Votes, crossed: Crossed) -> TwoWay | Unavailable:
