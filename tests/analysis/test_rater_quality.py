@@ -208,6 +208,23 @@ def test_swapping_sides_and_choices_together_turns_left_and_right_and_nothing_el
         assert {**ours, "left": ours["right"], "right": ours["left"]} == theirs
 
 
+def test_an_always_same_rater_changes_nobody_but_the_number_of_tests() -> None:
+    buttons = {"a": "LRSLLRLS", "b": "RRRLS", "c": "SLRLLL"}
+    corrected = {"position_p_holm", "position_p_bh", "runs_p_holm"}
+    alone, joined = (rater_quality(pressed(who)).raters for who in (buttons, {**buttons, "mild": "S" * 8}))
+    for name in buttons:
+        here, there = vars(alone[name]), vars(joined[name])
+        assert all(here[key] == there[key] for key in here.keys() - corrected)
+        assert all(here[key] <= there[key] for key in corrected)
+
+
+def test_twins_are_described_alike() -> None:
+    buttons = {"a": "LRSLLRLS", "b": "RRRLSRLL"}
+    raters = rater_quality(pressed({**buttons, "a's twin": buttons["a"], "b's twin": buttons["b"]})).raters
+    for name in buttons:
+        assert raters[name] == raters[f"{name}'s twin"]
+
+
 def test_each_method_says_in_a_sentence_what_it_means() -> None:
     assert all(method.explains.endswith(".") for method in METHODS)
     (agreement,) = (method for method in METHODS if method.name == "leave_one_out_agree")
