@@ -72,13 +72,18 @@ class StoppingRule(StrEnum):
 
 
 # Sections of the report, as the JSON names them, that a plan settles whatever else it says.
-ALWAYS_PLANNED = ("shares", "threshold_table")
+ALWAYS_PLANNED = ("classes", "shares", "threshold_table")
 PLANNED_BY_HEADLINE = {
     # The position-adjusted form is the same test where sides were unbalanced: which of the two comes first is a rule.
     Headline.NET: ("tests.two_way_net", "tests.two_way_net_position_adjusted"),
     Headline.SIDE_SHARE: ("tests.two_way_side_share",),
 }
-PLANNED_BY_FAMILIES = ("bradley_terry.pairwise", "classes", "leaderboard.contrasts")
+# Ranks and contrasts of the leaderboard are Holm's; under another correction only the tests of every two arms count.
+PLANNED_BY_ARMS = {
+    Correction.HOLM: ("bradley_terry.pairwise", "leaderboard"),
+    Correction.BH: ("bradley_terry.pairwise",),
+    Correction.NONE: ("bradley_terry.pairwise",),
+}
 PLANNED_BY_STOPPING = {
     StoppingRule.FIXED: (),
     StoppingRule.NORMAL_MIXTURE: ("sequential.two_way_normal_mixture",),
@@ -171,18 +176,19 @@ def planned_sections(plan: Plan) -> frozenset[str]:
     """The sections of the report's JSON that a plan fixes; all others are exploratory.
 
     The shares and the threshold table, at its thresholds; the headline test (the net preference with its
-    position-adjusted form); the two families, corrected as stated; the sequential rule where it is the stopping rule;
-    the effect of the plan's filters where it has any. Paths are written with dots and mean all that is below them.
-    With more than two arms they are paths of a pairing where it has such a section, else of the report.
+    position-adjusted form); the two families, corrected as stated (arms: the tests of every two arms, and the
+    leaderboard, whose ranks are Holm's, under Holm); the sequential rule where it is the stopping rule; whom the plan's
+    filters leave out, where it has any. Paths are written with dots and mean all that is below them. With more than two
+    arms they are paths of a pairing where it has such a section, else of the report.
     """
-    filters = ("filters",) if plan.filters else ()
+    screening = ("screening",) if plan.filters else ()
     return frozenset(
         (
             *ALWAYS_PLANNED,
             *PLANNED_BY_HEADLINE[plan.headline],
-            *PLANNED_BY_FAMILIES,
+            *PLANNED_BY_ARMS[plan.families.arms],
             *PLANNED_BY_STOPPING[plan.stopping.rule],
-            *filters,
+            *screening,
         )
     )
 

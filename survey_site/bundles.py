@@ -7,6 +7,7 @@ from analysis.bundles import BundledStudy, write_bundle
 from analysis.votes import Pair
 from survey_site.exports import VOTE_COLUMNS, vote_rows
 from survey_site.models import Study
+from survey_site.results import bootstrap_rounds
 from survey_site.vote_logs import pair_rows
 
 
@@ -20,12 +21,15 @@ def write_study_bundle(study: Study, target: BinaryIO) -> Report:
 
 def bundled_study(study: Study) -> BundledStudy:
     """Collect what goes into a study's bundle: its votes, every comparison, judged or not, and the frozen plan."""
+    votes = _votes(study)
     return BundledStudy(
-        votes=_votes(study),
+        votes=votes,
         pairs=tuple(
             Pair(row.pair_id, row.class_label, (row.arm_a, row.arm_b), row.group_id) for row in pair_rows(study)
         ),
         plan=study.analysis_plan if study.plan_sha256 else None,
+        # As the results page, so that both show the same report.
+        rounds=bootstrap_rounds(sum(not gold_arm for gold_arm in votes.gold_arm or ())),
         facts={
             "title": study.title,
             "question": study.question,

@@ -65,10 +65,15 @@ def study_report(study: Study) -> Report:
     report = cache.get(key)
     if not isinstance(report, Report):
         votes = votes_of(study)
-        rounds = ROUNDS if votes.n_votes <= BOOTSTRAPPED else 0
-        report = analyse(votes, plan=study.analysis_plan if study.plan_sha256 else None, rounds=rounds)
+        plan = study.analysis_plan if study.plan_sha256 else None
+        report = analyse(votes, plan=plan, rounds=bootstrap_rounds(votes.n_votes))
         cache.set(key, report)
     return report
+
+
+def bootstrap_rounds(n_votes: int) -> int:
+    """Return how many rounds of the two-way bootstrap a study's page and its bundle do; 0 leaves it out."""
+    return ROUNDS if n_votes <= BOOTSTRAPPED else 0
 
 
 def labels_of(study: Study) -> dict[str, str]:

@@ -23,6 +23,8 @@ COMPUTED_BY = ("twinseed", "commit", "python", "numpy", "scipy", "arithmetic")
 OURS = ("twinseed", "commit")
 CHECKSUM = re.compile(r"([0-9a-f]{64})  (.+)")
 MOST_DIGITS = 18
+# Nobody computes more; a larger number would only keep the machine busy.
+MOST_ROUNDS = 100_000
 
 
 def verify_bundle(path: str | PathLike[str]) -> Verdict:
@@ -57,6 +59,7 @@ def verify_bundle(path: str | PathLike[str]) -> Verdict:
 
 def _recomputed(files: BundleFiles) -> tuple[Report | None, Difference | None]:
     study = _table(files, "study.json")
+    rounds = _rounds(study)
     try:
         plan = Plan.of(_table(files, "plan.json"))
         votes = _votes(files, _arms(study))
@@ -66,7 +69,7 @@ def _recomputed(files: BundleFiles) -> tuple[Report | None, Difference | None]:
         return None, Difference("votes.csv", "", problem=error.detail)
     with files.stream("votes.csv") as rows:
         wrong = first_wrong_outcome(rows, arms=votes.arms)
-    report = analyse(votes, plan=plan if study.get("plan_sha256") else None)
+    report = analyse(votes, plan=plan if study.get("plan_sha256") else None, rounds=rounds)
     if wrong is None:
         return report, None
     line, stored, follows = wrong
@@ -83,6 +86,13 @@ def _arms(study: dict[str, Json]) -> list[str]:
     if not isinstance(arms, list) or not all(isinstance(arm, str) for arm in arms):
         raise UnreadableBundle("study.json: arms is not a list of names")
     return [str(arm) for arm in arms]
+
+
+def _rounds(study: dict[str, Json]) -> int:
+    rounds = study.get("bootstrap_rounds")
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or not 0 <= rounds <= MOST_ROUNDS:
+        raise UnreadableBundle(f"study.json: bootstrap_rounds is not a number from 0 to {MOST_ROUNDS}")
+    return rounds
 
 
 def _changed(files: BundleFiles) -> Iterator[str]:

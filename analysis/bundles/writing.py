@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from analysis.bootstrap import ROUNDS
 from analysis.bundles.archive import BundleWriter, Target
 from analysis.bundles.figures import figures_of
 from analysis.bundles.readme import README
@@ -37,13 +38,15 @@ class BundledStudy:
 
     votes: those that count, gold rows too, in order of arrival. pairs: every normal comparison, judged or not; votes
     may name others, as in a log that came without a list. arms: their order, alphabetical unless given. plan: what
-    was frozen before the votes, None where nothing was. facts: what else a reader wants to know, such as a title.
+    was frozen before the votes, None where nothing was. rounds: of the two-way bootstrap, 0 leaves it out. facts: what
+    else a reader wants to know, such as a title.
     """
 
     votes: VoteColumns
     pairs: tuple[Pair, ...] = ()
     arms: tuple[str, ...] | None = None
     plan: Plan | None = None
+    rounds: int = ROUNDS
     facts: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -59,7 +62,7 @@ def write_bundle(target: Target, study: BundledStudy, *, draws: Draws = figures_
     with _temporary() as comparisons, _temporary() as rows:
         write_table(comparisons, COMPARISON_COLUMNS, comparison_rows(collected))
         write_table(rows, VOTE_COLUMNS, vote_rows(collected))
-        report = analyse(_read_back(comparisons, rows, arms=votes.arms), plan=study.plan)
+        report = analyse(_read_back(comparisons, rows, arms=votes.arms), plan=study.plan, rounds=study.rounds)
         figures = list(draws(report))
         with closing(BundleWriter(target)) as bundle:
             bundle.add("README.txt", README)
@@ -99,6 +102,7 @@ def _study(study: BundledStudy, report: Report) -> dict[str, Json]:
         **study.facts,
         "arms": list(report.arms),
         "plan_sha256": study.plan.sha256 if study.plan else "",
+        "bootstrap_rounds": study.rounds,
         "simulated": report.simulated,
         "comparisons": report.pairs,
         "votes": report.votes,

@@ -181,7 +181,7 @@ def test_gold_rows_times_groups_and_simulation_survive(tmp_path: Path) -> None:
         if field.name not in {"lines", "group_id"}:
             assert list_of(getattr(again, field.name)) == list_of(getattr(log, field.name)), field.name
     # A gold comparison is none of the study's, so it shares a group with none of them.
-    assert again.group_id == ("g", "g", "gold", "twin", "g")
+    assert list_of(again.group_id) == ["g", "g", "gold", "twin", "g"]
 
 
 def list_of(value: object) -> object:
@@ -373,7 +373,9 @@ def test_a_missing_member_is_named(bundle: Path, name: str) -> None:
         ("report.json", b'{"p": NaN}', "NaN is no JSON"),
         ("report.json", b'{"p": ' + b"9" * 5000 + b"}", "a number of 5000 digits"),
         ("report.json", b'{"p": ' + b"[" * 100_000, "report.json is not readable JSON"),
-        ("study.json", b'{"arms": "robust"}', "arms is not a list of names"),
+        ("study.json", b'{"arms": "robust", "bootstrap_rounds": 0}', "arms is not a list of names"),
+        ("study.json", b'{"arms": ["a", "b"], "bootstrap_rounds": 1e9}', "bootstrap_rounds is not a number from 0"),
+        ("study.json", b'{"arms": ["a", "b"], "bootstrap_rounds": 100001}', "bootstrap_rounds is not a number from 0"),
         ("checksums.txt", b"abc  votes.csv\n", "checksums.txt, line 1"),
         ("comparisons.csv", b"pair\n", "comparisons.csv: the header is not"),
         ("comparisons.csv", b"pair_id,class_label,group_id,arm_a,arm_b\r\np,cat\r\n", "line 2: 2 cells"),

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import InvalidPlan, Plan
+from analysis import InvalidPlan, Plan, analyse
 from analysis.plan import Correction, Families, Headline, Stopping, StoppingRule, planned_sections
 from analysis.rater_filters import FILTERS
+
+TABLE_2 = Path(__file__).parent.parent / "data" / "table2_votes.csv"
 
 thresholds = st.lists(
     st.one_of(st.integers(50, 99).map(str), st.just("66.7"), st.just("200/3")), min_size=1, max_size=6, unique=True
@@ -143,7 +145,7 @@ def test_the_usual_plan_fixes_the_table_the_shares_the_headline_and_the_families
         "tests.two_way_net_position_adjusted",
         "bradley_terry.pairwise",
         "classes",
-        "leaderboard.contrasts",
+        "leaderboard",
     }
 
 
@@ -162,6 +164,30 @@ def test_another_headline_makes_the_net_preference_exploratory() -> None:
     assert plan.names("tests.two_way_side_share")
     assert not plan.names("tests.two_way_net")
     assert not plan.names("tests.two_way_net_position_adjusted")
+
+
+def test_the_leaderboard_is_planned_only_under_the_correction_that_its_ranks_use() -> None:
+    for correction in Correction:
+        plan = Plan(families=Families(arms=correction))
+        assert plan.names("bradley_terry.pairwise")
+        assert plan.names("leaderboard.contrasts") == (correction is Correction.HOLM)
+
+
+def test_leaving_raters_out_is_planned_where_the_plan_names_a_filter() -> None:
+    assert not Plan().names("screening.applied")
+    assert Plan(filters=("gold@1",)).names("screening.applied")
+
+
+@pytest.mark.parametrize("rule", StoppingRule)
+def test_every_planned_section_is_one_of_the_report(rule: StoppingRule) -> None:
+    plan = Plan(filters=("gold@1",), stopping=Stopping(rule=rule, planned_raters=40))
+    report = analyse(TABLE_2, plan=plan, rounds=0).as_json()
+    for section in planned_sections(plan):
+        entry: object = report
+        for name in section.split("."):
+            assert isinstance(entry, dict)
+            assert entry.get(name) is not None, section
+            entry = entry[name]
 
 
 def test_monitoring_is_planned_only_by_the_rule_that_uses_it() -> None:
