@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 import numpy as np
 
@@ -94,6 +95,7 @@ class Agreement:
     reading: what these say together, in a sentence. seed: of the draws, None for a generator of the caller's.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS
     n: int
     pairs: int
     raters: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -52,6 +53,7 @@ class TwoWayBootstrap:
     p_net: two-sided, 2 (k + 1) / (rounds + 1) with k the rarer side of 0. se_net: standard deviation over rounds.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[:1]
     rounds: int
     empty_rounds: int
     seed: int | None
@@ -72,6 +74,7 @@ class PairBootstrap:
     by_threshold: threshold -> column (the arm names, `no_preference`) -> interval.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[1:]
     rounds: int
     seed: int | None
     pairs: int

@@ -8,6 +8,7 @@ everybody votes on must not count as many.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -74,6 +75,7 @@ class Classes:
     family: which classes' p-values were corrected together; left out are those without a judged comparison.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[:1]
     n: int
     pairs: int
     mu: float
@@ -107,6 +109,7 @@ class ShrunkenPairs:
     mu, mu_se, tau2: mean over comparisons, its error, and the variance between comparisons.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[1:]
     n: int
     pairs: int
     mu: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -19,6 +20,16 @@ from analysis.intervals import (
 )
 from analysis.records import Method, Unavailable
 from analysis.votes import LEFT, RIGHT, SAME, Votes
+
+METHODS = (
+    Method(
+        "position",
+        "Left against right, raters as units",
+        "raters stand for others of their kind",
+        "Wilson (1927), JASA 22:209; Student (1908), Biometrika 6:1",
+        "Of the votes that chose a side, the share that chose the left one; far from one half, raters lean to a side.",
+    ),
+)
 
 UNBALANCED = 0.01
 SIGNIFICANT = 0.05
@@ -39,6 +50,7 @@ class RaterClustered:
 class Position:
     """How often each button was pressed; left_share is of the votes that chose a side."""
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS
     left: int
     right: int
     same: int

@@ -11,14 +11,26 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import ClassVar
 
 import numpy as np
 from scipy import special
 
 from analysis.intervals import Crossed, TwoWay
-from analysis.records import Unavailable
+from analysis.records import Method, Unavailable
 from analysis.significance import two_way_net
 from analysis.votes import SAME, Votes
+
+METHODS = (
+    Method(
+        "planning",
+        "Error of the net preference by source",
+        "the next study's images and raters are like these",
+        "Cameron, Gelbach, Miller (2011), J. Business & Economic Statistics 29:238",
+        "How much of the squared error shrinks with more pairs, with more raters and with more votes: what the next "
+        "study's size is planned from.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,7 @@ class Components:
     floored: the components that were estimated below zero and stand as zero. pairs, raters, votes: of the pilot.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS
     pair: float
     rater: float
     vote: float

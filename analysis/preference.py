@@ -11,16 +11,36 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from analysis.intervals import Crossed, Interval, two_way_mean, wilson
-from analysis.records import Json, Unavailable, as_json
+from analysis.records import Json, Method, Unavailable, as_json
 from analysis.votes import SAME, Ints, Votes
 
 Threshold = int | float | str | Decimal | Fraction
 Arms = tuple[str, str]
+
+METHODS = (
+    Method(
+        "threshold_table",
+        "Threshold preference table",
+        "holds for this panel of raters; tables compare only at equal numbers of side votes per comparison",
+        "Kawar, Ganz, Elad (2023), Enhancing Diffusion-Based Image Synthesis with Robust Classifier Guidance; "
+        "Wilson (1927), JASA 22:209",
+        "In how many comparisons more than that share of the votes that chose a side chose the same arm; no vote, a "
+        "tie and the threshold itself count as no preference.",
+    ),
+    Method(
+        "shares",
+        "Shares of all votes, two-way clustered",
+        "these pairs and raters stand for others of their kind",
+        "Cameron, Gelbach, Miller (2011), J. Business & Economic Statistics 29:238",
+        "Of all votes, the share that chose each arm or Same; the interval says where it would lie with other images "
+        "and other raters of this kind.",
+    ),
+)
 
 # At most nine decimals, so that 100 * votes * denominator stays far below 2**63.
 NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?")
@@ -142,6 +162,7 @@ class ThresholdTable:
     pairs_without_side_votes: nobody chose a side; unjudged of them have no vote at all. All count as no preference.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[:1]
     arms: Arms
     rows: tuple[ThresholdRow, ...]
     pairs: int
@@ -229,6 +250,7 @@ class Share:
 class Shares:
     """How all N votes divide over the first arm, the second arm and Same."""
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[1:]
     arms: Arms
     n: int
     first: Share

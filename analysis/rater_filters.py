@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -115,6 +116,7 @@ class FilterEffect:
     None with more than two arms, where there is no one headline.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS
     name: str
     sentence: str
     raters: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special, stats
@@ -116,6 +116,7 @@ class RaterQuality:
     gold_below: gold accuracy below 0.7, however few were seen. mostly_fast: more than half of the times below 500 ms.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS
     n: int
     timed: int
     gold_votes: int

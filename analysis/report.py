@@ -12,42 +12,24 @@ from os import PathLike
 
 import numpy as np
 
-from analysis import agreement as agreements
-from analysis import bootstrap, multiplicity, ranking, rater_filters, rater_quality, sequential, significance, times
-from analysis import classes as class_estimates
-from analysis.agreement import Agreement
-from analysis.bootstrap import PairBootstrap, TwoWayBootstrap
-from analysis.classes import Classes, ShrunkenPairs
+from analysis.agreement import Agreement, agreement
+from analysis.bootstrap import ROUNDS, PairBootstrap, TwoWayBootstrap, pair_bootstrap, two_way_bootstrap
+from analysis.classes import Classes, ShrunkenPairs, classes, shrunken_pairs
 from analysis.headlines import headline, ranking_headline, warnings, warnings_of_log
+from analysis.methods import METHODS as METHODS
 from analysis.plan import Plan, Stopping, planned_sections
 from analysis.position import Position, position
 from analysis.precision import Components, components_of
 from analysis.preference import Counts, Shares, Summary, ThresholdTable, shares, threshold_table
-from analysis.ranking import BradleyTerry, Leaderboard
-from analysis.rater_filters import FilterEffect
-from analysis.rater_quality import RaterQuality
-from analysis.records import Json, Method, Unavailable, as_json
-from analysis.sequential import Sequential
-from analysis.significance import Tests
-from analysis.times import Times
+from analysis.ranking import BradleyTerry, Leaderboard, bradley_terry, leaderboard
+from analysis.rater_filters import FilterEffect, excluded_by, filter_effects
+from analysis.rater_quality import RaterQuality, rater_quality
+from analysis.records import Json, Unavailable, as_json
+from analysis.sequential import Sequential, sequential
+from analysis.significance import Tests, significance
+from analysis.times import Times, times
 from analysis.vote_file import read_csv
 from analysis.votes import Votes
-
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        *significance.METHODS.values(),
-        *ranking.METHODS,
-        *agreements.METHODS,
-        *bootstrap.METHODS,
-        *class_estimates.METHODS,
-        *rater_quality.METHODS,
-        *rater_filters.METHODS,
-        *multiplicity.METHODS,
-        *times.METHODS,
-        *sequential.METHODS,
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -144,7 +126,7 @@ class Report:
         return {**own, "pairings": [pairing.as_json() for pairing in self.pairings]}
 
 
-def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rounds: int = bootstrap.ROUNDS) -> Report:
+def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rounds: int = ROUNDS) -> Report:
     """Compute the whole report of a checked log, or of a CSV file; raises InvalidVotes, OSError for a file.
 
     plan: what was fixed before the votes. Without one everything is exploratory and the usual figures are computed.
@@ -153,12 +135,12 @@ def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rou
     """
     everybody = votes if isinstance(votes, Votes) else read_csv(votes)
     followed = plan or Plan()
-    left_out = rater_filters.excluded_by(followed.filters, everybody)
+    left_out = excluded_by(followed.filters, everybody)
     kept = everybody.without_raters(left_out) if left_out.any() else everybody
     pairings = tuple(_pairings(kept, followed, rounds=rounds))
     per_pair = np.bincount(kept.pair, minlength=kept.n_pairs)
-    fit = ranking.bradley_terry(kept)
-    board = fit if isinstance(fit, Unavailable) else ranking.leaderboard(fit)
+    fit = bradley_terry(kept)
+    board = fit if isinstance(fit, Unavailable) else leaderboard(fit)
     return Report(
         arms=kept.arms,
         plan=followed,
@@ -175,8 +157,8 @@ def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rou
         bradley_terry=fit,
         leaderboard=board,
         position=position(kept),
-        times=times.times(kept),
-        rater_quality=rater_quality.rater_quality(everybody),
+        times=times(kept),
+        rater_quality=rater_quality(everybody),
         screening=_screening(everybody, kept, followed),
         pairings=pairings,
         warnings=tuple(warnings_of_log(kept)),
@@ -191,16 +173,16 @@ def _screening(everybody: Votes, kept: Votes, plan: Plan) -> Screening:
         raters_left_out=left_out,
         votes_left_out=everybody.n_votes - kept.n_votes,
         unfiltered=_headline(everybody, plan) if left_out else None,
-        effects=rater_filters.filter_effects(everybody),
+        effects=filter_effects(everybody),
     )
 
 
 def _headline(votes: Votes, plan: Plan) -> str:
     if len(votes.arms) == 2:
         counts = Counts.of(votes)
-        return headline(counts.arms, significance.significance(votes, counts), planned=plan.headline)
-    fit = ranking.bradley_terry(votes)
-    return ranking_headline(fit if isinstance(fit, Unavailable) else ranking.leaderboard(fit))
+        return headline(counts.arms, significance(votes, counts), planned=plan.headline)
+    fit = bradley_terry(votes)
+    return ranking_headline(fit if isinstance(fit, Unavailable) else leaderboard(fit))
 
 
 def _pairings(votes: Votes, plan: Plan, *, rounds: int) -> Iterator[Pairing]:
@@ -216,8 +198,8 @@ def _lacks_pairs(by_class: Classes | Unavailable) -> bool:
 
 def _pairing(votes: Votes, plan: Plan, *, rounds: int) -> Pairing:
     counts = Counts.of(votes)
-    by_class = class_estimates.classes(votes, correction=plan.families.classes)
-    tests = significance.significance(votes, counts)
+    by_class = classes(votes, correction=plan.families.classes)
+    tests = significance(votes, counts)
     return Pairing(
         arms=counts.arms,
         orientation=f"positive = {counts.arms[0]} preferred over {counts.arms[1]}",
@@ -231,11 +213,11 @@ def _pairing(votes: Votes, plan: Plan, *, rounds: int) -> Pairing:
         shares=shares(votes),
         threshold_table=threshold_table(counts, plan.thresholds),
         tests=tests,
-        bootstrap_two_way=bootstrap.two_way_bootstrap(votes, rounds=rounds) if rounds else None,
-        bootstrap_pairs_threshold_ci95=bootstrap.pair_bootstrap(counts, plan.thresholds),
-        agreement=agreements.agreement(votes),
+        bootstrap_two_way=two_way_bootstrap(votes, rounds=rounds) if rounds else None,
+        bootstrap_pairs_threshold_ci95=pair_bootstrap(counts, plan.thresholds),
+        agreement=agreement(votes),
         classes=by_class,
-        shrunken_pairs=class_estimates.shrunken_pairs(votes) if _lacks_pairs(by_class) else None,
+        shrunken_pairs=shrunken_pairs(votes) if _lacks_pairs(by_class) else None,
         sequential=_sequential(votes, plan.stopping),
         planning=components_of(votes, source="this study"),
         headline=headline(counts.arms, tests, planned=plan.headline),
@@ -244,7 +226,7 @@ def _pairing(votes: Votes, plan: Plan, *, rounds: int) -> Pairing:
 
 
 def _sequential(votes: Votes, stopping: Stopping) -> Sequential:
-    return sequential.sequential(
+    return sequential(
         votes,
         alpha=stopping.alpha,
         rho=stopping.rho,

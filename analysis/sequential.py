@@ -9,6 +9,7 @@ Looks at single votes are not valid here: votes on one pair, or of one rater, ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,7 @@ class TwoWayNormalMixture:
     skipped_looks: looks without a variance (one pair so far, or no spread), which reject nothing.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[:1]
     alpha: float
     rho: float
     first_look_after_raters: int
@@ -101,6 +103,7 @@ class RaterLevel:
     always_valid_p: min(1, 1 / largest wealth). first_rater_with_e_ge_20: None if wealth never reached 20.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[1:2]
     raters: int
     log_e_final: float
     log_e_max: float
@@ -131,6 +134,7 @@ class PlannedLooks:
     next_look_after_raters: None when all have been reached. stop_after_raters: the first look that rejects.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS[2:]
     alpha: float
     alpha_per_look: float
     looks_planned: int

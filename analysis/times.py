@@ -6,6 +6,7 @@ A tab left open makes a time of hours, so there are only medians and ranks here,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -64,6 +65,7 @@ class Times:
     median of its times. timed, without_time: votes with a time, which all of this is over, and without one.
     """
 
+    methods: ClassVar[tuple[Method, ...]] = METHODS
     tercile_edges_ms: tuple[float, float]
     choice_by_tercile: tuple[ChoiceCounts, ChoiceCounts, ChoiceCounts]
     spearman_absnet_vs_median_ms: RankCorrelation
