@@ -197,3 +197,9 @@ def test_monitoring_is_planned_only_by_the_rule_that_uses_it() -> None:
     )
     assert [plan.names("sequential.two_way_normal_mixture") for plan in (fixed, mixture, looks)] == [False, True, False]
     assert [plan.names("sequential.planned_looks") for plan in (fixed, mixture, looks)] == [False, False, True]
+
+
+def test_the_plan_that_the_documentation_shows_can_be_followed() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plans-and-bundles.md").read_text(encoding="utf-8")
+    plan = Plan.from_toml(page.split("```toml\n")[1].split("```")[0])
+    assert plan.stopping == Stopping(StoppingRule.NORMAL_MIXTURE, rho=158.0, planned_raters=25)
