@@ -3,7 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
+
+# How long an example takes depends on what else the machine does.
+hypothesis_settings.register_profile("twinseed", deadline=None)
+hypothesis_settings.load_profile("twinseed")
 
 
 @pytest.fixture(autouse=True)
