@@ -109,8 +109,9 @@ def _entered(study: Study, number: int) -> Rater:
 
 def _trials_of(rater: Rater, *, at_most: int) -> Iterator[Trial]:
     queue = lease_trials(rater)
-    for _ in range(at_most):
-        if not queue.trials:
-            return
-        yield queue.trials[0]
+    while at_most and queue.trials:
+        # All that are held are answered before the queue is read anew, as on the rating page.
+        held = queue.trials[:at_most]
+        yield from held
+        at_most -= len(held)
         queue = queue_of(rater)

@@ -9,7 +9,7 @@ import altair as alt
 from analysis.charts.parts import Row, count, shown, table
 from analysis.charts.rendering import Drawing
 from analysis.charts.theme import ARM_A, INK, INK_SOFT, WIDTH
-from analysis.planning import FEWEST_RATERS, Outlook, Planning
+from analysis.planning import FEWEST_RATERS, Outlook, Planning, chance
 
 HEIGHT = 240
 # In per cent of power: names closer than this would overlap.
@@ -87,7 +87,7 @@ def _design(planning: Planning) -> alt.Chart:
 def _alt(planning: Planning) -> str:
     wish, raters = planning.wish, planning.outlook.design.raters
     at_design = [outlook for curve in planning.curves for outlook in curve if outlook.design.raters == raters]
-    powers = ", ".join(f"{count(at.design.pairs, 'pair')} {shown(100 * at.power, 0)} %" for at in at_design)
+    powers = ", ".join(f"{count(at.design.pairs, 'pair')} {chance(at.power)}" for at in at_design)
     return (
         f"Power for a difference of {shown(100 * wish.difference)} points against the number of raters; "
         f"{shown(100 * wish.power, 0)} % is wanted. With {count(raters, 'rater')}: {powers}."
