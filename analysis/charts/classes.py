@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from analysis.charts.forest import ForestRow, forest
-from analysis.charts.parts import count, missing, shown
+from analysis.charts.parts import count, missing, short, shown
 from analysis.charts.rendering import Drawing
 from analysis.classes import Classes, ClassRow, ShrunkenPair, ShrunkenPairs
 from analysis.records import Unavailable
@@ -35,7 +35,7 @@ def of_classes(classes: Classes, arms: tuple[str, str]) -> Drawing:
     order = sorted(classes.rows, key=lambda row: -row.shrunken)
     rows = [_class_row(row) for row in _ends(order, MOST_CLASSES)]
     alt = (
-        f"Net preference for {arms[0]} in {count(classes.n, 'class').replace('classs', 'classes')}, drawn towards "
+        f"Net preference for {arms[0]} in {len(classes.rows):,} classes, drawn towards "
         f"their mean of {_points(classes.mu)} points. {_extremes(order, [row.class_label for row in order])}"
     )
     return Drawing.of(forest(rows, title=_title(arms), null=0.0, factor=100, note=_cut(order, MOST_CLASSES)), alt=alt)
@@ -73,7 +73,7 @@ def _ends(order: list[Row], most: int) -> list[Row]:
 
 
 def _title(arms: tuple[str, str]) -> str:
-    return f"net preference for {arms[0]}, points"
+    return f"net preference for {short(arms[0])}, points"
 
 
 def _cut(order: Sequence[object], most: int) -> str:

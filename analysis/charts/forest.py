@@ -41,7 +41,7 @@ def forest(rows: Sequence[ForestRow], *, title: str, null: float, factor: float 
     room = BESIDE if any(row.beside for row in rows) else 5
     data = table(_values(place, row, factor) for place, row in enumerate(rows))
     base = alt.Chart(data).encode(y=_ROWS)
-    across = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True))
+    across = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, nice=True))
     layers = [level(null * factor)]
     if any(row.raw is not None for row in rows):
         layers.append(

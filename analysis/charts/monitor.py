@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from analysis.charts.parts import count, level, shown, table, thinned
+from analysis.charts.parts import count, level, short, shown, table, thinned
 from analysis.charts.rendering import Drawing
 from analysis.charts.theme import ARM_A, BAD, INK, INK_SOFT, WIDTH
 from analysis.records import Unavailable
@@ -29,7 +29,7 @@ def of_looks(mixture: TwoWayNormalMixture, planned: PlannedLooks | None, *, arms
     """Estimate within its confidence sequence, planned looks as marks; below, log evidence against its boundary."""
     looks = thinned(mixture.looks, MOST_LOOKS)
     base = alt.Chart(table(_row(look) for look in looks))
-    upper = [*_band(base, arms[0]), level(0, axis="y"), *_planned(planned), *_stop(mixture)]
+    upper = [*_band(base, arms[0], several=len(looks) > 1), level(0, axis="y"), *_planned(planned), *_stop(mixture)]
     lower = [*_evidence(base), *_stop(mixture)]
     panels = (
         alt.layer(*upper).properties(width=WIDTH, height=HEIGHT),
@@ -44,12 +44,14 @@ def _row(look: Look) -> dict[str, float]:
     return {"raters": look.raters, "log_e": round(look.log_e, 4), "boundary": round(look.boundary, 4), **points}
 
 
-def _band(base: alt.Chart, arm: str) -> list[alt.Chart]:
+def _band(base: alt.Chart, arm: str, *, several: bool) -> list[alt.Chart]:
     raters = alt.X("raters:Q", title=None, axis=alt.Axis(grid=False), scale=alt.Scale(nice=False))
-    points = alt.Y("low:Q", title=f"points for {arm}")
+    points = alt.Y("low:Q", title=f"points for {short(arm)}")
+    # One look has no area: it is a stroke.
+    band = base.mark_area(color=ARM_A, opacity=0.2) if several else base.mark_rule(color=ARM_A, opacity=0.4)
     return [
-        base.mark_area(color=ARM_A, opacity=0.2, clip=True).encode(x=raters, y=points, y2="high:Q"),
-        base.mark_line(color=ARM_A).encode(x="raters:Q", y="estimate:Q"),
+        band.encode(x=raters, y=points, y2="high:Q"),
+        base.mark_line(color=ARM_A, point=not several).encode(x="raters:Q", y="estimate:Q"),
     ]
 
 

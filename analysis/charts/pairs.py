@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 
-from analysis.charts.parts import Row, count, level, shown, table
+from analysis.charts.parts import Row, count, level, short, shown, table
 from analysis.charts.rendering import Drawing
 from analysis.charts.theme import ARM_A, ARM_B, ARM_NONE, WIDTH
 from analysis.intervals import Floats
@@ -35,7 +35,7 @@ def draw(pairing: Pairing) -> Drawing | Unavailable:
         x2="end:Q",
         y=alt.Y(
             "share:Q",
-            title=f"share of side votes for {counts.arms[0]}, %",
+            title=f"% of sides for {short(counts.arms[0])}",
             scale=alt.Scale(domain=[0, 100]),
             axis=alt.Axis(values=[0, 20, 30, 40, 50, 60, 70, 80, 100], tickCount=10),
         ),

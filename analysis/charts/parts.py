@@ -15,6 +15,7 @@ Row = Mapping[str, str | int | float | bool | None]
 
 T = TypeVar("T")
 
+MOST_LETTERS = 22
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -27,7 +28,7 @@ def table(rows: Iterable[Row]) -> alt.InlineData:
 def arm_colours(arms: Sequence[str], neither: str) -> alt.Color:
     """Colour by `who`: the first arm, the second arm and neither, with the legend in that order."""
     scale = alt.Scale(domain=[arms[0], neither, arms[1]], range=[ARM_A, ARM_NONE, ARM_B])
-    return alt.Color("who:N", scale=scale, legend=alt.Legend(orient="top", title=None))
+    return alt.Color("who:N", scale=scale, legend=alt.Legend(orient="top", title=None, labelLimit=105))
 
 
 def level(at: float, *, axis: str = "x") -> alt.Chart:
@@ -40,6 +41,11 @@ def level(at: float, *, axis: str = "x") -> alt.Chart:
 def count(n: int, noun: str) -> str:
     """A number of things in words: 1 rater, 1,204 raters."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def short(name: str) -> str:
+    """A name that leaves room for other words in a title."""
+    return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def thinned(items: Sequence[T], most: int) -> Sequence[T]:

@@ -20,7 +20,7 @@ from analysis.report import Report
 # Three points each: a plot of more is a blot. Flagged raters are always drawn.
 MOST_RATERS = 400
 HEIGHT = 120
-ROUND = tuple(digit * 10**power for power in range(6) for digit in (1, 2, 5))
+ROUND = tuple(digit * 10**power for power in range(6) for digit in (1, 1.5, 2, 3, 5, 7) if digit * 10**power % 1 == 0)
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 ACROSS = "votes that chose a side"
 
@@ -35,10 +35,10 @@ def of_raters(quality: RaterQuality) -> Drawing:
     """Left share with the limits of chance, agreement with the others' majority, median time; flagged ones in red."""
     drawn = _drawn(quality)
     points = alt.Chart(table(_row(name, marks) for name, marks in drawn))
-    most = max((side_votes(marks) for _, marks in drawn), default=1)
+    sizes = [side_votes(marks) for _, marks in drawn] or [1]
     percent = alt.Scale(domain=[0, 100])
     panels: list[ChartType] = [
-        alt.layer(_limits(most, quality.n), _panel(points, "left", "left, %", scale=percent)),
+        alt.layer(_limits(min(sizes), max(sizes), raters=quality.n), _panel(points, "left", "left, %", scale=percent)),
         _panel(points, "agree", "with majority, %", scale=percent, across=None if quality.timed else ACROSS),
     ]
     if quality.timed:
@@ -85,7 +85,7 @@ def _panel(points: alt.Chart, column: str, title: str, *, scale: alt.Scale, acro
                 "votes:Q",
                 title=across,
                 scale=alt.Scale(type="log", nice=False, padding=6),
-                axis=alt.Axis(values=list(ROUND), tickCount=len(ROUND), labelOverlap=True),
+                axis=alt.Axis(values=list(ROUND), tickCount=len(ROUND), labelOverlap="parity"),
             ),
             y=alt.Y(f"{column}:Q", title=title, scale=scale, axis=alt.Axis(values=ticks, tickCount=len(ticks))),
             color=alt.Color("colour:N", scale=None),
@@ -94,11 +94,11 @@ def _panel(points: alt.Chart, column: str, title: str, *, scale: alt.Scale, acro
     return panel
 
 
-def _limits(most: int, raters: int) -> alt.Chart:
+def _limits(fewest: int, most: int, *, raters: int) -> alt.Chart:
     """Where chance ends for one rater (p = 0.05, dotted), and where the flag begins (0.05 over all raters)."""
-    n = np.geomspace(1, max(2, most), 60)
+    n = np.geomspace(fewest, max(fewest + 1, most), 60)
     rows = [*_limit(n, 0.05, "one rater"), *_limit(n, 0.05 / max(1, raters), "all raters")]
-    rows += [{"votes": at, "limit": 50.0, "of": "half", "end": "half"} for at in (1.0, float(max(2, most)))]
+    rows += [{"votes": at, "limit": 50.0, "of": "half", "end": "half"} for at in (n[0].item(), n[-1].item())]
     dashes = alt.Scale(domain=["one rater", "all raters", "half"], range=[[2, 3], [1, 0], [4, 3]])
     lines: alt.Chart = (
         alt.Chart(table(rows))

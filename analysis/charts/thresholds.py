@@ -26,7 +26,7 @@ def draw(pairing: Pairing) -> Drawing:
         y=alt.Y("threshold:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelFontSize=13)),
     )
     parts = base.mark_bar(height=alt.RelativeBandSize(band=0.78)).encode(
-        x=alt.X("start:Q", axis=None, scale=alt.Scale(nice=False, padding=4)),
+        x=alt.X("start:Q", axis=None, scale=alt.Scale(nice=False, padding=12)),
         x2="end:Q",
         color=arm_colours(pairing.arms, NONE),
         opacity=alt.condition(f"datum.who === '{NONE}'", alt.value(0.45), alt.value(1)),

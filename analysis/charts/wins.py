@@ -15,6 +15,7 @@ from analysis.report import Report
 
 # Beyond this the votes under each probability would run into each other.
 ARMS_WITH_COUNTS = 6
+NARROWEST = 22
 DEEPEST = 0.6
 
 
@@ -26,20 +27,27 @@ def draw(report: Report) -> Drawing | Unavailable:
 
 def of_matrix(matrix: WinMatrix) -> Drawing:
     """P(row beats column) by the model, and votes won, tied and lost below it."""
-    side = max(40, (WIDTH - 100) // len(matrix.arms))
+    side = max(NARROWEST, (WIDTH - 130) // len(matrix.arms))
+    size = 12 if side > 34 else 9
     base = alt.Chart(table(_cells(matrix))).encode(
-        x=alt.X("column:N", sort=None, title="over", axis=alt.Axis(orient="top", labelAngle=-30, labelLimit=90)),
+        x=alt.X(
+            "column:N",
+            sort=None,
+            title="over" if _has_counts(matrix) else "% over",
+            axis=alt.Axis(orient="top", labelAngle=-30, labelLimit=90),
+        ),
         y=alt.Y("row:N", sort=None, title=None),
     )
     squares = base.mark_rect(stroke=LINE).encode(
         color=alt.Color("colour:N", scale=None), opacity=alt.Opacity("depth:Q", scale=None)
     )
-    chances = base.mark_text(color=INK, dy=-7 if _has_counts(matrix) else 0).encode(text="chance:N")
+    chances = base.mark_text(color=INK, fontSize=size, dy=-7 if _has_counts(matrix) else 0).encode(text="chance:N")
     layers = [squares, chances]
     if _has_counts(matrix):
         layers.append(base.mark_text(color=INK_SOFT, dy=9, fontSize=10).encode(text="votes:N"))
     return Drawing.of(
-        alt.layer(*layers).properties(width=alt.Step(side), height=alt.Step(max(34, side * 2 // 3))), alt=_alt(matrix)
+        alt.layer(*layers).properties(width=alt.Step(side), height=alt.Step(max(NARROWEST, min(side, 44)))),
+        alt=_alt(matrix),
     )
 
 
@@ -48,6 +56,7 @@ def _has_counts(matrix: WinMatrix) -> bool:
 
 
 def _cells(matrix: WinMatrix) -> Iterator[Row]:
+    unit = " %" if _has_counts(matrix) else ""
     for i, row in enumerate(matrix.arms):
         for j, column in enumerate(matrix.arms):
             chance, back = matrix.p_beats[i][j], matrix.p_beats[j][i]
@@ -55,7 +64,7 @@ def _cells(matrix: WinMatrix) -> Iterator[Row]:
             yield {
                 "row": row,
                 "column": column,
-                "chance": "" if chance is None else f"{shown(100 * chance, 0)} %",
+                "chance": "" if chance is None else shown(100 * chance, 0) + unit,
                 "votes": "" if i == j else _votes(matrix, i, j),
                 "colour": ARM_A if lead >= 0 else ARM_B,
                 "depth": round(DEEPEST * min(1.0, 1.5 * abs(lead)), 3),
