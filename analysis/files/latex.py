@@ -18,7 +18,8 @@ ROWS_ON_A_PAGE = 45
 LONG_TEXT = 38
 
 # More letters than this in a line do not fit between the margins, so the table is scaled down.
-LETTERS_IN_A_LINE = 84
+LETTERS_IN_A_LINE = 76
+LETTERS_BETWEEN = 2.5
 # LaTeX keeps eighteen floats waiting for a page, then gives up.
 FLOATS_HELD = 12
 # A line per rater or per comparison is for a supplement, as CSV.
@@ -208,13 +209,16 @@ def _column(cells: tuple[Cell, ...], *, first: bool) -> str:
     return r"p{0.36\linewidth}" if max((len(printed(cell)) for cell in cells), default=0) > LONG_TEXT else "l"
 
 
-def _letters(table: Table) -> int:
-    """About how many letters wide the table is; long texts are broken into lines."""
-    widths = (
-        max((len(table.columns[index].title), *(min(len(plain(cell)), LONG_TEXT) for cell in table.column(index))))
-        for index in range(len(table.columns))
-    )
-    return sum(widths) + 2 * len(table.columns)
+def _letters(table: Table) -> float:
+    """About how many letters wide the table is, the space between columns with it."""
+    columns = range(len(table.columns))
+    widest = (max(map(_width, (table.columns[at].title, *map(plain, table.column(at))))) for at in columns)
+    return sum(widest) + LETTERS_BETWEEN * len(table.columns)
+
+
+def _width(text: str) -> int:
+    # A letter that is printed as its number takes the room of six.
+    return sum(1 if unicodedata.normalize("NFD", letter)[0].isascii() else 6 for letter in text)
 
 
 def _head(table: Table) -> str:

@@ -27,10 +27,11 @@ from analysis.files.preference_tables import error_rows, share_rows, test_rows, 
 from analysis.files.rater_tables import agreement_rows, filter_rows, position_rows, rater_rows, time_rows
 from analysis.files.table import Column, Table, count
 from analysis.intervals import TwoWay
+from analysis.methods import METHODS
 from analysis.preference import Summary
 from analysis.ranking import BradleyTerry, Leaderboard
 from analysis.records import Method, Unavailable
-from analysis.report import METHODS, Pairing, Report
+from analysis.report import Pairing, Report
 
 T = TypeVar("T")
 

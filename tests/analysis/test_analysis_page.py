@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from analysis.files.citations import cited
+from analysis.methods import METHODS
 from analysis.rater_filters import FILTERS
-from analysis.report import METHODS
 from tests.analysis.files.reports import table_2
 
 ROOT = Path(__file__).parents[2]

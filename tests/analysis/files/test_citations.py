@@ -1,8 +1,8 @@
 import pytest
 
 from analysis.files.citations import REFERENCES, UnknownPublication, bibtex, cited, publications, publications_of
+from analysis.methods import METHODS
 from analysis.planning import METHODS as PLANNING
-from analysis.report import METHODS
 
 
 def test_every_method_cites_publications_that_the_file_holds() -> None:
