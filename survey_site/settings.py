@@ -76,6 +76,16 @@ def stored_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
+def database(*, default: str) -> dj_database_url.DBConfig:
+    """Read the database's address. It may hold a password, so the sentence does not repeat it."""
+    try:
+        return dj_database_url.config(default=default, conn_max_age=60)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no database address; set it like postgres://user:password@localhost:5432/twinseed."
+        ) from error
+
+
 VAR_DIR = writable_folder(Path(os.environ.get("TWINSEED_VAR", BASE_DIR / "var")))
 
 DEBUG = env_flag("DJANGO_DEBUG", default=False)
@@ -130,7 +140,7 @@ TEMPLATES = [
 ]
 
 # --- database: SQLite unless DATABASE_URL names another ---
-DATABASES = {"default": dj_database_url.config(default=f"sqlite:///{VAR_DIR / 'twinseed.sqlite3'}", conn_max_age=60)}
+DATABASES = {"default": database(default=f"sqlite:///{VAR_DIR / 'twinseed.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         # FULL: an acknowledged vote survives a power cut.

@@ -64,6 +64,15 @@ def test_a_setting_that_makes_no_sense_is_named(name: str, value: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("address", ["nonsense", "impossible://user:secret@host/name"])
+def test_an_address_that_is_no_database_s_is_one_sentence_without_the_password(address: str) -> None:
+    done = manage("preflight", DATABASE_URL=address)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Twinseed cannot start: DATABASE_URL is no database address")
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_a_database_without_tables_is_one_sentence_with_the_command_that_makes_them(tmp_path: Path) -> None:
     done = manage("recount", "--check", TWINSEED_VAR=str(tmp_path), DATABASE_URL=f"sqlite:///{tmp_path}/new.sqlite3")
     assert done.returncode == 1
