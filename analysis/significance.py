@@ -111,7 +111,7 @@ METHODS = {
         ),
         Method(
             "vote_sign_binomial",
-            "Sign test over single votes",
+            "If votes were independent: sign test over single votes",
             "votes are independent, which they are not when pairs or raters differ: p is far too small then",
             SIGNS,
             "Of the votes that chose an image, whether the first arm's share differs from one half, as if "
