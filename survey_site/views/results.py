@@ -93,8 +93,8 @@ def as_html(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def methods(request: HttpRequest, slug: str) -> HttpResponse:
     """The methods paragraph with the study's own numbers; with `?as=latex` its LaTeX."""
-    write = methods_latex if request.GET.get("as") == "latex" else methods_text
-    return _file(slug, ending="methods.txt", write=lambda report: _text(write(report), "text/plain"))
+    write, ending = (methods_latex, "tex") if request.GET.get("as") == "latex" else (methods_text, "txt")
+    return _file(slug, ending=f"methods.{ending}", write=lambda report: _text(write(report), "text/plain"))
 
 
 @login_required

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,17 @@ def test_no_database_is_needed() -> None:
         "no_preference": 70.0,
     }
     assert done.stderr == ""
+
+
+def test_the_three_lines_of_the_readme_reproduce_table_2(tmp_path: Path) -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### Table 2 in three lines")[1]
+    lines = section.split("```")[1].strip().splitlines()
+    assert len(lines) == 3
+    prints, writes = ([str(ROOT / word) if "/" in word else word for word in line.split()[3:]] for line in lines[1:])
+    assert re.search(r"> 60.%\s+51\.0.% \[44\.1, 57\.8\]\s+20\.5.% \[15\.5, 26\.6\]\s+28\.5.%", run(*prints))
+    page = tmp_path / writes.pop()
+    run(*writes, str(page))
+    assert "<svg" in page.read_text(encoding="utf-8")
 
 
 def test_text_is_the_default_and_starts_with_the_answer() -> None:
