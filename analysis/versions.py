@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -23,11 +24,13 @@ GIT_TAKES_S = 5.0
 def versions() -> dict[str, str]:
     """Name what the last bits of a figure depend on, then what draws; `unknown` for what cannot be told.
 
-    twinseed: the release. commit: of the code, with `+changes` where files differ from it. arithmetic: processor, its
-    vector instructions and the number of threads, since sums in another order end in other bits.
+    twinseed: the release. code: sha256 over the analysis' own files, which tells whatever was changed since. commit:
+    where those can be found. arithmetic: processor, its vector instructions and the number of threads, since sums in
+    another order end in other bits.
     """
     return {
         "twinseed": _release(),
+        "code": _code(),
         "commit": _commit(),
         "python": platform.python_version(),
         **{name: _installed(name) for name in PACKAGES},
@@ -50,12 +53,17 @@ def _installed(name: str) -> str:
         return "unknown"
 
 
+def _code() -> str:
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(f"{file.relative_to(ROOT).as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
 def _commit() -> str:
     # Only a repository of our own: a copy of the code may lie inside somebody else's.
     commit = _git("rev-parse", "HEAD") if _git("rev-parse", "--show-toplevel") == str(ROOT) else ""
-    if not commit:
-        return "unknown"
-    return f"{commit}+changes" if _git("status", "--porcelain", "--untracked-files=no", "--", "analysis") else commit
+    return commit or "unknown"
 
 
 def _git(*words: str) -> str:

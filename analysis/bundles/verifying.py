@@ -19,8 +19,8 @@ from analysis.votes import InvalidVotes, Votes
 
 # Other software sums in another order and stops a search at another digit; a figure's meaning ends long before.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
-COMPUTED_BY = ("twinseed", "commit", "python", "numpy", "scipy", "arithmetic")
-OURS = ("twinseed", "commit")
+COMPUTED_BY = ("twinseed", "code", "python", "numpy", "scipy", "arithmetic")
+OURS = ("twinseed", "code")
 CHECKSUM = re.compile(r"([0-9a-f]{64})  (.+)")
 MOST_DIGITS = 18
 # Nobody computes more; a larger number would only keep the machine busy.
