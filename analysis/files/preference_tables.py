@@ -37,9 +37,9 @@ def threshold_rows(table: ThresholdTable, *, side_votes: str) -> Table:
         ),
         keys=tuple(row.threshold for row in table.rows),
         notes=(
-            f"Of {table.pairs} comparisons ({side_votes}); Same is left out of the share, ties and comparisons without "
-            "side votes are no preference. 95 % intervals: Wilson, comparisons as units, for this panel of raters. "
-            "Tables with other numbers of side votes per comparison do not compare.",
+            f"{table.pairs} comparison{'' if table.pairs == 1 else 's'}, {side_votes}. Same is left out of the share; "
+            "ties and comparisons without side votes are no preference. 95 % intervals: Wilson, comparisons as units, "
+            "for this panel of raters. Tables with other numbers of side votes per comparison do not compare.",
         ),
     )
 

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from analysis.files.sections import Section, sections
 from analysis.files.table import Figure, Table, plain
-from analysis.report import Report
+from analysis.report import Pairing, Report
 
 WIDTH = 100
 # What somebody wants to see at once; everything else is in the files.
@@ -19,7 +19,7 @@ def text_of(report: Report) -> str:
     """Headline, threshold table, shares, tests and, with more than two arms, the leaderboard; warnings below each."""
     shown = SHOWN if len(report.arms) == 2 else SHOWN_OF_MANY_ARMS
     parts = ["\n".join(_section(section, shown)) for section in sections(report)]
-    return "\n\n".join(part for part in parts if part.strip()) + "\n"
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
 def text_table(table: Table) -> str:
@@ -39,6 +39,8 @@ def text_table(table: Table) -> str:
 
 def _section(section: Section, shown: tuple[str, ...]) -> Iterator[str]:
     tables = [table for table in section.tables if table.name in shown]
+    if shown == SHOWN_OF_MANY_ARMS and isinstance(section.subject, Pairing):
+        yield from (section.title, "-" * len(section.title))
     yield from _wrapped(section.sentences)
     yield from _wrapped(f"Note: {warning}" for warning in section.warnings)
     for table in tables:
