@@ -1,35 +1,21 @@
-"""From a study's rows to its report: two queries, then numbers only."""
+"""From a study's rows to its report: a log read as arrays, then numbers only."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, When
+from django.db.models import Count, Max, Min, Q, Sum
 
 import analysis
 from analysis import Report, analyse
 from analysis.bootstrap import ROUNDS
 from survey_site.models import Comparison, Study, Vote
-from survey_site.vote_logs import pair_rows, votes_of
+from survey_site.vote_logs import votes_of
 
 # Beyond this many votes a page does not wait for the bootstrap, which only checks the headline.
 BOOTSTRAPPED = 50_000
-RATER = ("trial__rater__external_id", "trial__rater__code")
-
-
-class StandingVote(NamedTuple):
-    """A vote that counts, with the arms that stood left and right."""
-
-    pair_id: str
-    rater_id: str
-    left_arm: str
-    right_arm: str
-    choice: str
-    response_ms: int | None
 
 
 @dataclass(frozen=True)
@@ -74,28 +60,6 @@ def study_report(study: Study) -> Report:
 def bootstrap_rounds(n_votes: int) -> int:
     """Return how many rounds of the two-way bootstrap a study's page and its bundle do; 0 leaves it out."""
     return ROUNDS if n_votes <= BOOTSTRAPPED else 0
-
-
-def labels_of(study: Study) -> dict[str, str]:
-    """Return the class label of each normal comparison by its pair id."""
-    return {pair.pair_id: pair.class_label for pair in pair_rows(study)}
-
-
-def standing_votes(study: Study) -> Iterator[StandingVote]:
-    """Yield the study's votes that count, in order of arrival."""
-    arm_a, arm_b = F("trial__comparison__image_a__arm__name"), F("trial__comparison__image_b__arm__name")
-    rows = (
-        Vote.objects.standing()
-        .filter(trial__comparison__study=study, trial__comparison__kind="normal", trial__kind="normal")
-        .annotate(
-            left_arm=Case(When(trial__swapped=True, then=arm_b), default=arm_a),
-            right_arm=Case(When(trial__swapped=True, then=arm_a), default=arm_b),
-        )
-        .order_by("pk")
-        .values_list("trial__comparison__pair_id", *RATER, "left_arm", "right_arm", "choice", "response_ms")
-    )
-    for pair_id, external_id, code, *answer in rows.iterator(chunk_size=2000):
-        yield StandingVote(pair_id, external_id or code.hex, *answer)
 
 
 def _state(study: Study) -> str:

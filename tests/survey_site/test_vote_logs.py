@@ -1,15 +1,17 @@
 """A log read as arrays is the log that the rows tell, whatever else lies in the database."""
 
+import csv
+import io
 import random
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
-from analysis import InvalidVotes, VoteColumns, Votes
+from analysis import InvalidVotes, Votes, read_csv
 from analysis.votes import Pair
+from survey_site.exports import vote_rows
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from survey_site.results import standing_votes
 from survey_site.vote_logs import pair_rows, votes_of
 from tests.factories import make_batch, make_rater, make_study, rate
 
@@ -17,18 +19,12 @@ pytestmark = pytest.mark.django_db
 
 
 def read_row_by_row(study: Study) -> Votes:
-    """The same log by the ORM's objects and the analysis's own door."""
-    votes = list(standing_votes(study))
-    columns = VoteColumns(
-        pair_id=[vote.pair_id for vote in votes],
-        rater_id=[vote.rater_id for vote in votes],
-        left_arm=[vote.left_arm for vote in votes],
-        right_arm=[vote.right_arm for vote in votes],
-        choice=[vote.choice for vote in votes],
-        response_ms=[vote.response_ms for vote in votes],
-    )
+    """The same log as its export has it, by the analysis's own door."""
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows(vote_rows(study))
+    table.seek(0)
     pairs = [Pair(row.pair_id, row.class_label, (row.arm_a, row.arm_b), row.group_id) for row in pair_rows(study)]
-    return Votes.from_rows(columns, pairs=pairs)
+    return read_csv(table, pairs=pairs)
 
 
 def assert_same_log(one: Votes, other: Votes) -> None:
