@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from analysis.files.table import Cell, Column, Figure, Table, Unit, count, net, net_se, number, p_value, percent, share
 from analysis.ranking import (
     BradleyTerry,
+    ComponentRating,
     Davidson,
     DavidsonWithPosition,
     Leaderboard,
+    PenalisedRating,
     PlainRating,
     RaoKupper,
     WinMatrix,
 )
 from analysis.records import Unavailable
 
-Fit = Davidson | DavidsonWithPosition | RaoKupper | PlainRating | Unavailable
+Fit = Davidson | DavidsonWithPosition | RaoKupper | PlainRating | PenalisedRating | ComponentRating | Unavailable
 
 COMPARABLE = "Ratings compare only within one study: the same question on the same comparisons."
 
@@ -147,13 +151,6 @@ def pairwise_rows(rating: BradleyTerry) -> Table:
 
 def fit_rows(rating: BradleyTerry) -> Table:
     """The rating under each model of ties: do they tell the same story?"""
-    fits = {
-        "Davidson": rating.davidson,
-        "Davidson with a lean to a side": rating.davidson_with_position,
-        "Rao-Kupper": rating.rao_kupper,
-        "Bradley-Terry, Same is half a win each": rating.bt_half_tie,
-        "Bradley-Terry, Same left out": rating.bt_side_only,
-    }
     return Table(
         name="bradley_terry",
         title="Ratings under each model",
@@ -162,12 +159,29 @@ def fit_rows(rating: BradleyTerry) -> Table:
             *(Column(arm, arm) for arm in rating.arms),
             Column("loglik", "Log-likelihood"),
         ),
-        rows=tuple((name, *_thetas(fit, rating.arms)) for name, fit in fits.items() if fit is not None),
+        rows=tuple((name, *_thetas(fit, rating.arms)) for name, fit in _fits(rating)),
         notes=("Each model has a scale of its own: compare the order, never the numbers across rows.",),
     )
+
+
+def _fits(rating: BradleyTerry) -> Iterator[tuple[str, Fit]]:
+    yield "Davidson", rating.davidson
+    for name, fit in (
+        ("Davidson with a lean to a side", rating.davidson_with_position),
+        ("Davidson with prior votes, no result", rating.davidson_penalised),
+        ("Rao-Kupper", rating.rao_kupper),
+        ("Bradley-Terry, Same is half a win each", rating.bt_half_tie),
+        ("Bradley-Terry, Same left out", rating.bt_side_only),
+    ):
+        if fit is not None:
+            yield name, fit
+    for part in rating.davidson_by_component or ():
+        yield f"Davidson, only {', '.join(part.arms)}", part
 
 
 def _thetas(fit: Fit, arms: tuple[str, ...]) -> tuple[Cell, ...]:
     if isinstance(fit, Unavailable):
         return (*(fit for _ in arms), fit)
-    return (*(number(fit.theta[arm]) for arm in arms), number(fit.loglik))
+    theta = fit.theta or {}
+    likelihood = None if isinstance(fit, ComponentRating | PenalisedRating) else number(fit.loglik)
+    return (*(number(theta[arm]) if arm in theta else None for arm in arms), likelihood)

@@ -48,7 +48,7 @@ NUMBER = ' class="number"'
 
 def html_of(report: Report) -> str:
     """The whole report as one page without scripts and without anything to load from elsewhere."""
-    title = f"{' and '.join(report.arms)}: what raters prefer"
+    title = f"{', '.join(report.arms[:-1])} and {report.arms[-1]}: what raters prefer"
     return "\n".join(
         (
             "<!doctype html>",
