@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from analysis.records import Json
 
+# A section that is missing as a whole is named by its path; a screen full of its figures would hide that.
+LONGEST_SHOWN = 200
+
 
 class UnreadableBundle(Exception):
     """The file is not a results bundle, or not a whole one; the message says what is wrong with it."""
@@ -34,12 +37,17 @@ class Difference:
         """What differs, for a reader."""
         if self.problem:
             return f"{self.file} cannot be followed: {self.problem}"
-        stored, recomputed = (json.dumps(value, ensure_ascii=False) for value in (self.stored, self.recomputed))
+        stored, recomputed = _shown(self.stored), _shown(self.recomputed)
         if self.is_extra:
             return f"{self.file}, {self.path}: {stored} stands there, but nothing like it follows from the votes"
         if self.is_missing:
             return f"{self.file}, {self.path}: {recomputed} follows from the votes, but is not there"
         return f"{self.file}, {self.path}: {stored} stands there, {recomputed} follows from the votes"
+
+
+def _shown(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
 
 
 @dataclass(frozen=True)

@@ -347,6 +347,13 @@ def test_another_release_may_word_a_sentence_otherwise_but_not_change_a_code() -
     assert first_difference(stored, {**stored, "news": 1}).path == "news"
 
 
+def test_a_large_section_that_differs_is_named_without_all_its_figures() -> None:
+    difference = first_difference({"raters": list(range(1000))}, {})
+    assert difference is not None
+    assert difference.sentence.startswith("report.json, raters: [0, 1, 2")
+    assert len(difference.sentence) < 300
+
+
 def test_true_is_not_one_and_an_integer_is_its_float() -> None:
     assert first_difference({"a": 1}, {"a": True}).path == "a"
     assert first_difference({"a": 1}, {"a": 1.0}) is None
