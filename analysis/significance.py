@@ -151,9 +151,11 @@ class Tests:
     vote_sign_binomial: VoteSign
 
     def rows(self) -> Iterator[tuple[Method, TestResult | VoteSign | Unavailable]]:
-        """Each test with what it is called and what it assumes, the headline first."""
-        for name, method in METHODS.items():
-            yield method, getattr(self, name)
+        """Each test with what it is called and what it assumes; first the one that answers the question."""
+        adjusted = self.two_way_net_position_adjusted
+        first = "two_way_net_position_adjusted" if isinstance(adjusted, AdjustedNet) and adjusted.comes_first else ""
+        for name in sorted(METHODS, key=lambda name: name != first):
+            yield METHODS[name], getattr(self, name)
 
 
 def significance(votes: Votes, counts: Counts) -> Tests | Unavailable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
@@ -20,9 +21,7 @@ from analysis.report import Report
 # Three points each: a plot of more is a blot. Flagged raters are always drawn.
 MOST_RATERS = 400
 HEIGHT = 120
-ROUND = tuple(digit * 10**power for power in range(6) for digit in (1, 1.5, 2, 3, 5, 7) if digit * 10**power % 1 == 0)
-SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-ACROSS = "votes that chose a side"
+ROUND = tuple(digit * 10**power / 10 for power in range(6) for digit in (1, 2, 3, 5, 7))
 
 
 def draw(report: Report) -> Drawing | Unavailable:
@@ -34,16 +33,18 @@ def draw(report: Report) -> Drawing | Unavailable:
 def of_raters(quality: RaterQuality) -> Drawing:
     """Left share with the limits of chance, agreement with the others' majority, median time; flagged ones in red."""
     drawn = _drawn(quality)
-    points = alt.Chart(table(_row(name, marks) for name, marks in drawn))
+    rows = [_row(name, marks) for name, marks in drawn]
     sizes = [side_votes(marks) for _, marks in drawn] or [1]
-    percent = alt.Scale(domain=[0, 100])
+    points = alt.Chart(table(rows)).encode(x=_across(sizes, titled=not quality.timed))
     panels: list[ChartType] = [
-        alt.layer(_limits(min(sizes), max(sizes), raters=quality.n), _panel(points, "left", "left, %", scale=percent)),
-        _panel(points, "agree", "with majority, %", scale=percent, across=None if quality.timed else ACROSS),
+        alt.layer(
+            _limits(min(sizes), max(sizes), raters=quality.n), _panel(points, "left", _percent("left", "left, %"))
+        ),
+        _panel(points, "agree", _percent("agree", "with majority, %")),
     ]
     if quality.timed:
-        pace = alt.Scale(type="log", nice=False, padding=6)
-        panels.append(_panel(points, "seconds", "median time, s", scale=pace, across=ACROSS))
+        times = [marks.median_ms / 1000 for _, marks in drawn if not isinstance(marks.median_ms, Unavailable)]
+        panels.append(_panel(points.encode(x=_across(sizes, titled=True)), "seconds", _seconds(times)))
     sized = [panel.properties(width=WIDTH, height=HEIGHT) for panel in panels]
     return Drawing.of(alt.vconcat(*sized, spacing=10).resolve_scale(x="shared"), alt=_alt(quality, len(drawn)))
 
@@ -75,23 +76,34 @@ def _row(name: str, marks: RaterMarks) -> Row:
     }
 
 
-def _panel(points: alt.Chart, column: str, title: str, *, scale: alt.Scale, across: str | None = None) -> alt.Chart:
-    ticks = [0, 25, 50, 75, 100] if column != "seconds" else list(SECONDS)
-    panel: alt.Chart = (
-        points.transform_filter(f"isValid(datum.{column})")
-        .mark_point(size=22, opacity=0.7)
-        .encode(
-            x=alt.X(
-                "votes:Q",
-                title=across,
-                scale=alt.Scale(type="log", nice=False, padding=6),
-                axis=alt.Axis(values=list(ROUND), tickCount=len(ROUND), labelOverlap="parity"),
-            ),
-            y=alt.Y(f"{column}:Q", title=title, scale=scale, axis=alt.Axis(values=ticks, tickCount=len(ticks))),
-            color=alt.Color("colour:N", scale=None),
-        )
-    )
+def _panel(points: alt.Chart, column: str, upwards: alt.Y) -> alt.Chart:
+    known = points.transform_filter(f"isValid(datum.{column})")
+    panel: alt.Chart = known.mark_point(size=22, opacity=0.7).encode(y=upwards, color=alt.Color("colour:N", scale=None))
     return panel
+
+
+def _across(sizes: Sequence[float], *, titled: bool) -> alt.X:
+    scale = alt.Scale(type="log", nice=False, padding=6)
+    return alt.X("votes:Q", title="votes that chose a side" if titled else None, scale=scale, axis=_ticks(sizes))
+
+
+def _percent(column: str, title: str) -> alt.Y:
+    return alt.Y(
+        f"{column}:Q", title=title, scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(values=[0, 25, 50, 75, 100])
+    )
+
+
+def _seconds(times: Sequence[float]) -> alt.Y:
+    scale = alt.Scale(type="log", nice=False, padding=6)
+    return alt.Y("seconds:Q", title="median time, s", scale=scale, axis=_ticks(times))
+
+
+def _ticks(values: Sequence[float]) -> alt.Axis:
+    """Round numbers among the values; where hardly any fall there, the ends of the values."""
+    low, high = min(values, default=1), max(values, default=1)
+    inside = [number for number in ROUND if low <= number <= high]
+    ticks = inside if len(inside) > 2 else sorted({round(low, 1), *inside, round(high, 1)})
+    return alt.Axis(values=ticks, tickCount=len(ticks), labelOverlap="parity")
 
 
 def _limits(fewest: int, most: int, *, raters: int) -> alt.Chart:

@@ -16,6 +16,9 @@ from analysis.report import METHODS, Pairing, Report
 
 register = template.Library()
 
+# A page with thousands of rows is read by nobody; the files hold them.
+MOST_ROWS = 50
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -57,12 +60,6 @@ def seconds(ms: float) -> str:
 
 
 @register.filter
-def test_title(name: str) -> str:
-    """Show the title of a test that a plan names."""
-    return METHODS[name].title
-
-
-@register.filter
 def is_unavailable(figure: object) -> bool:
     """Tell whether a figure could not be computed; its `detail` says why."""
     return isinstance(figure, Unavailable)
@@ -98,12 +95,14 @@ def badge(context: template.Context, section: str) -> str | SafeString:
 
 @register.inclusion_tag("results/_table.html", takes_context=True)
 def table(context: template.Context, name: str, subject: Pairing | Report, without: str = "") -> dict[str, object]:
-    """One table of the files, as they have it; `without` leaves a row out that stands elsewhere on the page."""
+    """One table of the files, or its first rows; `without` leaves out a row that stands elsewhere on the page."""
     arms = subject.arms if isinstance(subject, Pairing) else ()
     found: Table | None = context["tables"].get((name, arms))
     rows = [] if found is None else [_row(found, key, row) for key, row in found.named_rows() if key != without]
     notes = [note for note in found.notes if note != EXPLORATORY] if found else []
-    return {"table": found, "rows": rows, "notes": notes, "report": context["report"]}
+    if len(rows) > MOST_ROWS:
+        notes.append(f"The first {MOST_ROWS} of {len(rows):,} rows; the files hold all of them.")
+    return {"table": found, "rows": rows[:MOST_ROWS], "notes": notes, "report": context["report"]}
 
 
 def _row(found: Table, key: str, row: tuple[Cell, ...]) -> dict[str, object]:

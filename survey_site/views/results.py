@@ -18,6 +18,7 @@ from analysis.files.sections import tables_of
 from analysis.headlines import SIMULATED
 from survey_site.exports import vote_rows
 from survey_site.models import Study
+from survey_site.plans import described, plan_is_intact
 from survey_site.preferred_pairs import preferred_pairs
 from survey_site.results import study_report
 
@@ -49,6 +50,8 @@ def _shown(study: Study, report: Report) -> dict[str, object]:
         "folded": list(zip(anchors, report.pairings, pictures, strict=True)),
         "tables": {(table.name, table.arms): table for table in tables_of(report)},
         "flagged": _flagged(report),
+        "plan": described(report.plan),
+        "plan_is_intact": plan_is_intact(study),
     }
 
 

@@ -101,6 +101,24 @@ def test_with_a_plan_each_section_says_whether_it_was_planned(researcher: Client
     assert headings["Do raters agree?"] == "exploratory"
     assert study.plan_sha256
     assert study.plan_sha256 in html
+    assert "no longer the plan" not in html
+
+
+def test_where_sides_were_unbalanced_and_mattered_the_adjusted_test_comes_first(
+    researcher: Client, tmp_path: Path
+) -> None:
+    # Arm one stands left three times of four, and raters mostly press left whatever stands there.
+    seats = [(pair, rater) for rater in range(12) for pair in range(16)]
+    votes = [
+        (f"p{pair}", f"r{rater}", *(("two", "one") if (pair + rater) % 4 == 0 else ("one", "two")), choice)
+        for pair, rater in seats
+        for choice in ["right" if (pair * 7 + rater * 3) % 5 == 0 else "left"]
+    ]
+    html = page_of(researcher, study_of(votes, tmp_path))
+    assert "net preference with the lean to a side taken out" in html
+    assert html.index("with the lean to a side taken out, two-way") < html.index(
+        "Net preference over all votes, two-way"
+    )
 
 
 def test_the_vote_level_test_stands_only_in_its_box(researcher: Client, small: Study) -> None:
