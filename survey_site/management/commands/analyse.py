@@ -47,9 +47,9 @@ class Command(BaseCommand):
     """Analyse a vote log; touches no database."""
 
     help = (
-        "Analyse a vote table; needs no database. Columns: pair_id, class_label, rater_id, left_arm, choice, response_ms; "
-        "right_arm with more than two arms; group_id and gold_arm where there are. A table that cannot be analysed ends "
-        "with status 2. Example: manage.py analyse tests/data/table2_votes.csv --html report.html"
+        "Analyse a vote table; needs no database. Columns: pair_id, class_label, rater_id, left_arm, choice, "
+        "response_ms; right_arm with more than two arms; group_id and gold_arm where there are. A table that cannot be "
+        "analysed ends with status 2. Example: manage.py analyse tests/data/table2_votes.csv --html report.html"
     )
     requires_system_checks = ()
 
