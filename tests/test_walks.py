@@ -130,7 +130,8 @@ def test_a_results_page_walks_from_rows_to_the_same_numbers_in_every_form(resear
     table = csv.DictReader(io.StringIO(researcher.get(f"/studies/{study.slug}/results.csv").content.decode()))
 
     assert Comparison.objects.filter(study=study, n_votes=1).count() == 4
-    robust = {line["threshold_percent"]: line["percent"] for line in table if line["preferred"] == "robust"}
+    lines = [line for line in table if line["table"] == "threshold_table" and line["figure"] == "robust"]
+    robust = {line["row"]: line["value"] for line in lines}
     assert robust == dict.fromkeys(("50", "60", "70", "80"), "100.0")
     assert "100.0\N{NO-BREAK SPACE}%" in page
 
