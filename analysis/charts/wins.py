@@ -14,8 +14,11 @@ from analysis.records import Unavailable
 from analysis.report import Report
 
 # Beyond this the votes under each probability would run into each other.
-ARMS_WITH_COUNTS = 6
-NARROWEST = 22
+ARMS_WITH_COUNTS = 4
+# Beyond this the names of the columns stand upright.
+ARMS_SIDE_BY_SIDE = 6
+# Of a row, in pixels.
+LOWEST, HIGHEST = 20, 44
 DEEPEST = 0.6
 
 
@@ -27,14 +30,16 @@ def draw(report: Report) -> Drawing | Unavailable:
 
 def of_matrix(matrix: WinMatrix) -> Drawing:
     """P(row beats column) by the model, and votes won, tied and lost below it."""
-    side = max(NARROWEST, (WIDTH - 130) // len(matrix.arms))
+    side = (WIDTH - 130) // len(matrix.arms)
     size = 12 if side > 34 else 9
     base = alt.Chart(table(_cells(matrix))).encode(
         x=alt.X(
             "column:N",
             sort=None,
             title="over" if _has_counts(matrix) else "% over",
-            axis=alt.Axis(orient="top", labelAngle=-30, labelLimit=90),
+            axis=alt.Axis(
+                orient="top", labelAngle=-30 if len(matrix.arms) <= ARMS_SIDE_BY_SIDE else -90, labelLimit=90
+            ),
         ),
         y=alt.Y("row:N", sort=None, title=None),
     )
@@ -46,7 +51,7 @@ def of_matrix(matrix: WinMatrix) -> Drawing:
     if _has_counts(matrix):
         layers.append(base.mark_text(color=INK_SOFT, dy=9, fontSize=10).encode(text="votes:N"))
     return Drawing.of(
-        alt.layer(*layers).properties(width=alt.Step(side), height=alt.Step(max(NARROWEST, min(side, 44)))),
+        alt.layer(*layers).properties(width=WIDTH, height=alt.Step(max(LOWEST, min(side, HIGHEST)))),
         alt=_alt(matrix),
     )
 
