@@ -210,7 +210,8 @@ class _Grouped:
 def _problem(grouped: _Grouped) -> Unavailable | None:
     entered = len(grouped.labels)
     if entered < FEWEST_CLASSES:
-        return Unavailable("too_few_classes", f"{entered} class(es) were judged; {FEWEST_CLASSES} are needed")
+        judged = "one class was" if entered == 1 else f"{entered or 'no'} classes were"
+        return Unavailable("too_few_classes", f"{judged} judged; {FEWEST_CLASSES} are needed")
     # Asked of the pairs themselves: residuals from a mean are zero only to rounding.
     differ = grouped.net != grouped.net[grouped.first][grouped.of_pair]
     if not grouped.df and np.ptp(grouped.net) > 0:

@@ -16,7 +16,7 @@ from analysis.agreement import Agreement, agreement
 from analysis.bootstrap import ROUNDS, PairBootstrap, TwoWayBootstrap, pair_bootstrap, two_way_bootstrap
 from analysis.classes import Classes, ShrunkenPairs, classes, shrunken_pairs
 from analysis.headlines import headline, ranking_headline, warnings, warnings_of_log
-from analysis.methods import METHODS as METHODS
+from analysis.methods import METHODS
 from analysis.plan import Plan, Stopping, planned_sections
 from analysis.position import Position, position
 from analysis.precision import Components, components_of

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Count, Max, Min, Q, Sum
@@ -30,6 +31,13 @@ class Tally:
     raters: int
 
 
+class KeptReport(NamedTuple):
+    """A report and the key of the cache that it lies under: other votes, plan or software, another key."""
+
+    key: str
+    report: Report
+
+
 def tally_of(study: Study) -> Tally:
     """Count a study's comparisons, votes and raters from the comparisons' counters."""
     counts = study.comparisons.filter(kind=Comparison.Kind.NORMAL).aggregate(
@@ -47,6 +55,11 @@ def study_report(study: Study) -> Report:
 
     It is kept until another vote comes in. Raises `analysis.InvalidVotes` for a study without comparisons.
     """
+    return kept_report(study).report
+
+
+def kept_report(study: Study) -> KeptReport:
+    """Return the report with the name that it is kept under; what is made from it may be kept under that name too."""
     key = _state(study)
     report = cache.get(key)
     if not isinstance(report, Report):
@@ -54,7 +67,7 @@ def study_report(study: Study) -> Report:
         plan = study.analysis_plan if study.plan_sha256 else None
         report = analyse(votes, plan=plan, rounds=bootstrap_rounds(votes.n_votes))
         cache.set(key, report)
-    return report
+    return KeptReport(key, report)
 
 
 def bootstrap_rounds(n_votes: int) -> int:

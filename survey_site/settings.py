@@ -165,13 +165,13 @@ USE_TZ = True
 
 # --- files: static ones from the package, stimuli and checkpoints under var/ ---
 STATIC_URL = "static/"
-# Reports of large studies, for all web processes; anything in it can be made again.
+# Reports and their charts, for all web processes; anything in it can be made again.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": VAR_DIR / "cache",
         "TIMEOUT": 24 * 3600,
-        "OPTIONS": {"MAX_ENTRIES": 100},
+        "OPTIONS": {"MAX_ENTRIES": 500},
     }
 }
 

@@ -63,6 +63,12 @@ def tables_of(report: Report) -> tuple[Table, ...]:
     return tuple(table for section in sections(report) for table in section.tables)
 
 
+def page_tables(report: Report) -> tuple[Table, ...]:
+    """The same without the list of all raters, which no page shows: of thousands it takes longer than all others."""
+    parts = (_result(report), *(_pairing(pairing, report) for pairing in report.pairings), _ratings(report))
+    return (*(table for part in parts for table in part.tables), *_rater_summaries(report))
+
+
 def methods_of(report: Report) -> tuple[Method, ...]:
     """Every method that a figure of the report comes from."""
     return tuple(METHODS.values())
@@ -165,16 +171,18 @@ def _raters(report: Report) -> Section:
         subject=report,
         sentences=(),
         warnings=(),
-        tables=tuple(_marked(table, report) for table in _rater_tables(report)),
+        tables=(*_rater_summaries(report), _marked(rater_rows(report.rater_quality), report)),
         charts=tuple(kind for kind in REPORT_CHARTS.values() if kind.section != "leaderboard"),
     )
 
 
-def _rater_tables(report: Report) -> Iterator[Table]:
-    yield _or_absent(report.position, position_rows, name="position")
-    yield _or_absent(report.times, time_rows, name="times")
-    yield filter_rows(report.screening.effects, planned=report.screening.applied)
-    yield rater_rows(report.rater_quality)
+def _rater_summaries(report: Report) -> tuple[Table, ...]:
+    summaries = (
+        _or_absent(report.position, position_rows, name="position"),
+        _or_absent(report.times, time_rows, name="times"),
+        filter_rows(report.screening.effects, planned=report.screening.applied),
+    )
+    return tuple(_marked(table, report) for table in summaries)
 
 
 def _size(report: Report) -> Table:

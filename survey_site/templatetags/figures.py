@@ -8,11 +8,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analysis import Unavailable
-from analysis.charts import CHARTS, PAIRING_CHARTS, draw_chart
-from analysis.charts.rendering import svg_of
+from analysis.charts import CHARTS, PAIRING_CHARTS
 from analysis.files.sections import EXPLORATORY
 from analysis.files.table import Cell, Table, printed, printed_interval
-from analysis.report import METHODS, Pairing, Report
+from analysis.methods import METHODS
+from analysis.report import Pairing, Report
+from survey_site.drawn_charts import drawn_chart
 
 register = template.Library()
 
@@ -120,11 +121,11 @@ def chart(context: template.Context, name: str, subject: Pairing | Report) -> di
     shown: dict[str, object] = {"kind": CHARTS[name], "files": (files := list(_chart_files(context, name, subject)))}
     if isinstance(subject, Pairing) and len(context["report"].arms) > 2:
         return {**shown, "image": files[0][1], "arms": subject.arms}
-    drawing = draw_chart(name, subject)
-    if isinstance(drawing, Unavailable):
-        return {**shown, "missing": drawing.detail}
+    drawn = drawn_chart(name, subject, kept_as=context["kept_as"])
+    if isinstance(drawn, Unavailable):
+        return {**shown, "missing": drawn.detail}
     # Safe: vl-convert escapes every text of the data that it draws, and `svg_of` the alt text.
-    return {**shown, "svg": SafeString(svg_of(drawing))}
+    return {**shown, "svg": SafeString(drawn)}
 
 
 def _chart_files(context: template.Context, name: str, subject: Pairing | Report) -> Iterator[tuple[str, str]]:

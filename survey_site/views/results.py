@@ -14,13 +14,13 @@ from analysis.files.csv_tables import tidy_csv
 from analysis.files.html import html_of
 from analysis.files.latex import latex_file
 from analysis.files.methods_paragraph import methods_latex, methods_text, references_of
-from analysis.files.sections import tables_of
+from analysis.files.sections import page_tables, tables_of
 from analysis.headlines import SIMULATED
 from survey_site.exports import vote_rows
 from survey_site.models import Study
 from survey_site.plans import described, plan_is_intact
 from survey_site.preferred_pairs import preferred_pairs
-from survey_site.results import study_report
+from survey_site.results import KeptReport, kept_report, study_report
 
 FLAGGED_SHOWN = 12
 
@@ -32,23 +32,25 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     study = get_object_or_404(Study, slug=slug)
     context: dict[str, object] = {"study": study, "section": "studies"}
     try:
-        context |= _shown(study, study_report(study))
+        context |= _shown(study, kept_report(study))
     except InvalidVotes as error:
         context["problem"] = error.detail
     return render(request, "results/page.html", context)
 
 
-def _shown(study: Study, report: Report) -> dict[str, object]:
+def _shown(study: Study, kept: KeptReport) -> dict[str, object]:
     """What the page shows besides the report's own figures: tables as the files have them, pictures, flagged raters."""
+    report = kept.report
     pictures = preferred_pairs(study, report)
     anchors = [f"pairing-{number}-" for number in range(1, len(report.pairings) + 1)]
     return {
         "report": report,
+        "kept_as": kept.key,
         # A simulated study says so above everything else, in its own words.
         "warnings": [words for words in report.warnings if words != SIMULATED or not study.is_simulated],
         "only_pairing": report.pairings[0] if len(report.arms) == 2 else None,
         "folded": list(zip(anchors, report.pairings, pictures, strict=True)),
-        "tables": {(table.name, table.arms): table for table in tables_of(report)},
+        "tables": {(table.name, table.arms): table for table in page_tables(report)},
         "flagged": _flagged(report),
         "plan": described(report.plan),
         "plan_is_intact": plan_is_intact(study),
