@@ -80,12 +80,12 @@ FILTERS: dict[str, Filter] = {
 }
 
 
-def excluded_by(names: Iterable[str], votes: Votes) -> Bools:
+def excluded_by(names: Iterable[str], votes: Votes, *, screens: Screens | None = None) -> Bools:
     """Whom at least one of the named filters leaves out, bool [R]. Raises UnknownFilter.
 
-    Every filter looks at the whole log, so their order does not matter.
+    Every filter looks at the whole log, so their order does not matter. screens: of these votes, if there are any yet.
     """
-    screens = Screens(votes)
+    screens = screens or Screens(votes)
     excluded = np.zeros(votes.n_raters, dtype=np.bool_)
     for name in names:
         if name not in FILTERS:
@@ -124,9 +124,12 @@ class FilterEffect:
     headline: FilteredNet | Unavailable | None
 
 
-def filter_effects(votes: Votes) -> tuple[FilterEffect, ...]:
-    """What each filter alone would leave out of a log, and what the headline of a two-arm log would be without it."""
-    screens, headlines = Screens(votes), _Headlines(votes)
+def filter_effects(votes: Votes, screens: Screens | None = None) -> tuple[FilterEffect, ...]:
+    """What each filter alone would leave out of a log, and what the headline of a two-arm log would be without it.
+
+    screens: of these votes, where something else has looked at them already.
+    """
+    screens, headlines = screens or Screens(votes), _Headlines(votes)
     given = screens.buttons.sum(axis=1)
     effects = []
     for rule in FILTERS.values():

@@ -128,9 +128,12 @@ class RaterQuality:
     mostly_fast: tuple[str, ...] = field(metadata={"json": "fast_more_than_half_lt_500ms"})
 
 
-def rater_quality(votes: Votes) -> RaterQuality:
-    """Describe every rater of a log of any number of arms; a log without votes has no raters to describe."""
-    screens = Screens(votes)
+def rater_quality(votes: Votes, screens: Screens | None = None) -> RaterQuality:
+    """Describe every rater of a log of any number of arms; a log without votes has no raters to describe.
+
+    screens: of these votes, where something else has looked at them already.
+    """
+    screens = screens or Screens(votes)
     timed = votes.response_ms != NO_TIME
     some_time = bool(timed.any())
     return RaterQuality(

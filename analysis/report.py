@@ -23,7 +23,7 @@ from analysis.precision import Components, components_of
 from analysis.preference import Counts, Shares, Summary, ThresholdTable, shares, threshold_table
 from analysis.ranking import BradleyTerry, Leaderboard, bradley_terry, leaderboard
 from analysis.rater_filters import FilterEffect, excluded_by, filter_effects
-from analysis.rater_quality import RaterQuality, rater_quality
+from analysis.rater_quality import RaterQuality, Screens, rater_quality
 from analysis.records import Json, Unavailable, as_json
 from analysis.sequential import Sequential, sequential
 from analysis.significance import Tests, significance
@@ -135,7 +135,8 @@ def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rou
     """
     everybody = votes if isinstance(votes, Votes) else read_csv(votes)
     followed = plan or Plan()
-    left_out = excluded_by(followed.filters, everybody)
+    screens = Screens(everybody)
+    left_out = excluded_by(followed.filters, everybody, screens=screens)
     kept = everybody.without_raters(left_out) if left_out.any() else everybody
     pairings = tuple(_pairings(kept, followed, rounds=rounds))
     per_pair = np.bincount(kept.pair, minlength=kept.n_pairs)
@@ -158,14 +159,14 @@ def analyse(votes: Votes | str | PathLike[str], *, plan: Plan | None = None, rou
         leaderboard=board,
         position=position(kept),
         times=times(kept),
-        rater_quality=rater_quality(everybody),
-        screening=_screening(everybody, kept, followed),
+        rater_quality=rater_quality(everybody, screens),
+        screening=_screening(everybody, kept, followed, effects=filter_effects(everybody, screens)),
         pairings=pairings,
         warnings=tuple(warnings_of_log(kept)),
     )
 
 
-def _screening(everybody: Votes, kept: Votes, plan: Plan) -> Screening:
+def _screening(everybody: Votes, kept: Votes, plan: Plan, *, effects: tuple[FilterEffect, ...]) -> Screening:
     stayed = set(kept.rater_names)
     left_out = tuple(name for name in everybody.rater_names if name not in stayed)
     return Screening(
@@ -173,7 +174,7 @@ def _screening(everybody: Votes, kept: Votes, plan: Plan) -> Screening:
         raters_left_out=left_out,
         votes_left_out=everybody.n_votes - kept.n_votes,
         unfiltered=_headline(everybody, plan) if left_out else None,
-        effects=filter_effects(everybody),
+        effects=effects,
     )
 
 
