@@ -72,7 +72,7 @@ TABLES = (
         "two_arms",
         "Sequential: bets on raters, ever winning twentyfold",
         "Holds for these pairs: it asks whether raters lean, not whether other pairs would be preferred.",
-        "Valid here, but with few raters it finds nothing: see the last table.",
+        "With few raters it finds nothing; with many, it takes what these pairs happen to favour for a preference.",
     ),
     Table(
         "two_way_net_peeking",
