@@ -7,9 +7,10 @@ log needs (pairs, raters, arms) has thousands of rows, not millions, and comes t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from django.db import connection
 from django.db.models import Max, Min, QuerySet, Sum
 
@@ -17,9 +18,11 @@ from analysis.votes import CHOICES, Gold, Ints, InvalidVotes, Votes
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 
 STRUNG_TOGETHER = {"sqlite": "group_concat(entry, ',')", "postgresql": "string_agg(entry, ',')"}
+# A vote's parts while they are read.
+Small = npt.NDArray[np.signedinteger[Any]]  # of 8, 32 or 64 bits
 # Below this share of all votes the study's own rows are looked up; above, reading the table in its order is quicker.
 SMALL_SHARE = 8
-WINDOW = 200_000
+WINDOW = 100_000
 # The lower bits of an entry's second number; its upper bits are the vote's key.
 TIME = 2**32 - 1
 
@@ -57,6 +60,24 @@ class _Standing(NamedTuple):
     swapped: Ints
     choice: Ints
     response_ms: Ints
+
+
+class _Places(NamedTuple):
+    """Where each of some keys stands among them: a table from the first key on, -1 for what is no such key."""
+
+    first: int
+    table: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, keys: Iterable[int]) -> _Places:
+        known = np.array(list(keys), dtype=np.int64)
+        table = np.full(int(known.max() - known.min()) + 1, -1, dtype=np.int32)
+        table[known - known.min()] = np.arange(len(known))
+        return cls(int(known.min()), table)
+
+    def find(self, values: Ints) -> npt.NDArray[np.int32]:
+        inside = (values >= self.first) & (values < self.first + len(self.table))
+        return np.where(inside, self.table[np.where(inside, values - self.first, 0)], np.int32(-1))
 
 
 def votes_of(study: Study) -> Votes:
@@ -114,17 +135,30 @@ def _standing_votes(study: Study, normal: Sequence[int]) -> _Standing:
     comparisons, raters = _span(study.comparisons.all()), _span(study.raters.all())
     if comparisons is None or raters is None:
         return _Standing(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
-    members = list(study.raters.values_list("pk", flat=True))
-    parts = []
-    for entries in _entries(study, comparisons=comparisons, raters=raters):
-        codes, moments = entries[np.argsort(entries[:, 1], kind="stable")].T
-        pair = _places(normal, (codes >> raters.bits + 3) + comparisons.first)
-        rater = (codes >> 3 & (1 << raters.bits) - 1) + raters.first
-        # Keys of several studies may lie between each other's, and votes on gold comparisons are not normal ones.
-        own = (pair >= 0) & (_places(members, rater) >= 0)
-        columns = (pair, rater, codes >> 2 & 1, codes & 3, (moments & TIME) - 1)
-        parts.append([column[own] for column in columns])
-    return _Standing(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    places = _Places.of(normal), _Places.of(study.raters.values_list("pk", flat=True))
+    parts = [
+        _decoded(entries, comparisons=comparisons, raters=raters, places=places)
+        for entries in _entries(study, comparisons=comparisons, raters=raters)
+    ]
+    return _Standing(*(np.concatenate(columns, dtype=np.int64) for columns in zip(*parts, strict=True)))
+
+
+def _decoded(entries: Ints, *, comparisons: Span, raters: Span, places: tuple[_Places, _Places]) -> tuple[Small, ...]:
+    """The five columns of one window as small numbers: all windows together stay far below the final arrays' size."""
+    codes, moments = entries[np.argsort(entries[:, 1], kind="stable")].T
+    pair = places[0].find((codes >> raters.bits + 3) + comparisons.first)
+    rater = (codes >> 3 & (1 << raters.bits) - 1) + raters.first
+    # Keys of several studies may lie between each other's, and votes on gold comparisons are not normal ones.
+    own = (pair >= 0) & (places[1].find(rater) >= 0)
+    milliseconds = (moments & TIME) - 1
+    columns = (
+        (pair, np.int32),
+        (rater, np.int64),
+        (codes >> 2 & 1, np.int8),
+        (codes & 3, np.int8),
+        (milliseconds, np.int32),
+    )
+    return tuple(column[own].astype(kind) for column, kind in columns)
 
 
 def _entries(study: Study, *, comparisons: Span, raters: Span) -> Iterator[Ints]:
@@ -134,11 +168,11 @@ def _entries(study: Study, *, comparisons: Span, raters: Span) -> Iterator[Ints]
     is_small = own * SMALL_SHARE < last
     sql, values = _query(study, comparisons=comparisons, raters=raters, is_small=is_small)
     window = max(last, 1) if is_small else WINDOW
-    for start in range(0, max(last, 1), window):
-        with connection.cursor() as cursor:
+    with connection.cursor() as cursor:
+        for start in range(0, max(last, 1), window):
             cursor.execute(sql, [*values, start, start + window])
             (text,) = cursor.fetchone()
-        yield np.fromstring(text or "", dtype=np.int64, sep=",").reshape(-1, 2)
+            yield np.fromstring(text or "", dtype=np.int64, sep=",").reshape(-1, 2)
 
 
 def _span(rows: QuerySet[Comparison] | QuerySet[Rater]) -> Span | None:
@@ -179,14 +213,6 @@ def _query(study: Study, *, comparisons: Span, raters: Span, is_small: bool) -> 
     )
 
 
-def _places(keys: Iterable[int], values: Ints) -> Ints:
-    """Each value's place among the keys, -1 where it is none of them."""
-    known = np.array(list(keys), dtype=np.int64)
-    table = np.full(int(max(known.max(), values.max(initial=0))) + 1 - int(known.min()), -1, dtype=np.int64)
-    table[known - known.min()] = np.arange(len(known))
-    return np.where(values < known.min(), -1, table[np.maximum(values - known.min(), 0)])
-
-
 def _in_order_of_arrival(raters: Ints) -> tuple[list[int], Ints]:
     keys, first, codes = np.unique(raters, return_index=True, return_inverse=True)
     arrival = np.argsort(first)
@@ -196,6 +222,8 @@ def _in_order_of_arrival(raters: Ints) -> tuple[list[int], Ints]:
 
 
 def _gold(study: Study, raters: Sequence[int]) -> Gold:
+    if not study.comparisons.exclude(kind=Comparison.Kind.NORMAL).exists():
+        return Gold(np.zeros(len(raters), dtype=np.int64), np.zeros(len(raters), dtype=np.int64), 0)
     place = {key: index for index, key in enumerate(raters)}
     seen, right = np.zeros(len(raters), dtype=np.int64), np.zeros(len(raters), dtype=np.int64)
     answers = Vote.objects.gold().filter(trial__rater__study=study).standing().with_outcome()
