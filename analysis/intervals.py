@@ -205,8 +205,16 @@ def two_way_ratio(values: Ints, members: Ints, *, crossed: Crossed, null: float)
     return two_way_sums(sums, squares=int(exact @ exact), null=null, n_votes=crossed.n_votes)
 
 
-def two_way_scores(estimate: float, scores: Floats, *, crossed: Crossed, null: float = 0.0) -> TwoWay | Unavailable:
-    """Any estimate whose error is a sum of one score per vote (float64 [N]), e.g. a regression coefficient."""
+class ScoreSums(NamedTuple):
+    """One score per vote, added up by pair [P] and by rater [R], and the sum of all scores squared."""
+
+    by_pair: Floats
+    by_rater: Floats
+    squares: float
+
+
+def two_way_scores(estimate: float, scores: ScoreSums, *, crossed: Crossed, null: float = 0.0) -> TwoWay | Unavailable:
+    """Any estimate whose error is a sum of one score per vote, such as a coefficient. Errors as two_way_mean."""
     held = crossed.pair_sizes, crossed.rater_sizes
     if problem := _too_few_clusters(*held):
         return problem
@@ -214,8 +222,8 @@ def two_way_scores(estimate: float, scores: Floats, *, crossed: Crossed, null: f
         estimate,
         null=null,
         n=crossed.n_votes,
-        scores=(crossed.per_pair(scores), crossed.per_rater(scores)),
-        var_vote=clustered_variance(scores),
+        scores=(scores.by_pair, scores.by_rater),
+        var_vote=crossed.n_votes / (crossed.n_votes - 1) * scores.squares,
         held=held,
     )
 

@@ -10,7 +10,9 @@ from scipy import stats
 
 from analysis.intervals import (
     Crossed,
+    Floats,
     Interval,
+    ScoreSums,
     TwoWay,
     around,
     clustered_variance,
@@ -19,7 +21,7 @@ from analysis.intervals import (
     wilson,
 )
 from analysis.records import Method, Unavailable
-from analysis.votes import LEFT, RIGHT, SAME, Votes
+from analysis.votes import LEFT, RIGHT, SAME, Ints, Votes
 
 METHODS = (
     Method(
@@ -30,6 +32,11 @@ METHODS = (
         "Of the votes that chose a side, the share that chose the left one; far from one half, raters lean to a side.",
     ),
 )
+
+# The six kinds of vote of a two-arm log: its outcome, and the side of the first arm (+1 left, -1 right).
+OUTCOME = np.array([-1.0, 0.0, 1.0, -1.0, 0.0, 1.0])
+SIDE = np.array([-1.0, -1.0, -1.0, 1.0, 1.0, 1.0])
+FIRST_LEFT = SIDE > 0
 
 UNBALANCED = 0.01
 SIGNIFICANT = 0.05
@@ -126,25 +133,38 @@ def two_way_net_position_adjusted(votes: Votes, crossed: Crossed) -> AdjustedNet
 
     Unavailable `one_pair`, `one_rater`, `zero_variance`, `position_not_varied` (the first arm always on one side).
     """
-    side = np.where(votes.left_arm < votes.right_arm, 1.0, -1.0)
-    design = np.stack([np.ones(votes.n_votes), side], axis=1)
-    if abs(side.sum()) == votes.n_votes:
+    # A vote is one of six: the outcome and the side of the first arm. All sums are over these, not over votes.
+    kind = 3 * (votes.left_arm < votes.right_arm) + votes.outcome + 1
+    held = np.bincount(kind, minlength=len(OUTCOME)).astype(np.float64)
+    if not held[FIRST_LEFT].any() or held[FIRST_LEFT].sum() == votes.n_votes:
         return Unavailable("position_not_varied", "the first arm stood on the same side in every vote")
-    inverse = np.linalg.inv(design.T @ design)
-    net, effect = (inverse @ (design.T @ votes.outcome)).tolist()
+    design = np.stack([np.ones(len(SIDE)), SIDE], axis=1)
+    inverse = np.linalg.inv((design * held[:, None]).T @ design)
+    net, effect = (inverse @ (design.T @ (held * OUTCOME))).tolist()
     # Outcomes are -1, 0 or 1: a residual below 1e-12 is rounding, and would pass for a tiny but real error.
-    residuals = votes.outcome - net - effect * side
+    residuals = OUTCOME - net - effect * SIDE
     residuals[np.abs(residuals) < ROUNDING] = 0.0
     scores = (design * residuals[:, None]) @ inverse
-    of_net = two_way_scores(net, scores[:, 0], crossed=crossed)
-    of_effect = two_way_scores(effect, scores[:, 1], crossed=crossed)
+    by_pair, by_rater = (_held(cluster, kind) @ scores for cluster in (crossed.pair, crossed.rater))
+    squares = held @ scores**2
+    of_net, of_effect = (
+        two_way_scores(estimate, ScoreSums(by_pair[:, i], by_rater[:, i], float(squares[i])), crossed=crossed)
+        for i, estimate in enumerate((net, effect))
+    )
     if isinstance(of_net, Unavailable):
         return of_net
-    return of_effect if isinstance(of_effect, Unavailable) else _adjusted(of_net, of_effect, first_left=side > 0)
+    on_left = int(held[FIRST_LEFT].sum())
+    return of_effect if isinstance(of_effect, Unavailable) else _adjusted(of_net, of_effect, on_left=on_left)
 
 
-def _adjusted(net: TwoWay, effect: TwoWay, *, first_left: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> AdjustedNet:
-    on_left = int(first_left.sum())
+def _held(cluster: Ints, kind: Ints) -> Floats:
+    """How many votes of each of the six kinds every cluster holds, float64 [C, 6]."""
+    clusters = int(cluster.max()) + 1
+    counts = np.bincount(cluster * len(OUTCOME) + kind, minlength=clusters * len(OUTCOME))
+    return counts.reshape(clusters, len(OUTCOME)).astype(np.float64)
+
+
+def _adjusted(net: TwoWay, effect: TwoWay, *, on_left: int) -> AdjustedNet:
     return AdjustedNet(
         a_left_share=on_left / net.n,
         a_left_p_binomial=float(stats.binomtest(on_left, net.n).pvalue),

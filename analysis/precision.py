@@ -145,6 +145,9 @@ def _nothing_learnt(nets: list[TwoWay | Unavailable]) -> Unavailable:
 
 
 def _pairings(votes: Votes) -> Iterator[Votes]:
+    if len(votes.arms) == 2:
+        yield votes
+        return
     for first, second in combinations(range(len(votes.arms)), 2):
         pairing = votes.between(first, second)
         if pairing.n_votes:

@@ -103,6 +103,10 @@ class VoteQuerySet(models.QuerySet["Vote"]):
         """Keep the answers to comparisons whose right answer is known; identical images are such ones."""
         return self.filter(trial__kind="gold").exclude(trial__comparison__kind="normal")
 
+    def replacing(self) -> "VoteQuerySet":
+        """Keep the votes that take another's place."""
+        return self.filter(replaces__isnull=False)
+
     def standing(self) -> "VoteQuerySet":
         """Keep the votes that count: those that no later vote replaces."""
         return self.filter(replaced_by__isnull=True)

@@ -1,5 +1,6 @@
 """From a study's rows to its report: a log read as arrays, then numbers only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -58,11 +59,15 @@ def study_report(study: Study) -> Report:
     return kept_report(study).report
 
 
-def kept_report(study: Study) -> KeptReport:
-    """Return the report with the name that it is kept under; what is made from it may be kept under that name too."""
+def kept_report(study: Study, *, meanwhile: Callable[[], None] = lambda: None) -> KeptReport:
+    """Return the report with the name that it is kept under; what is made from it may be kept under that name too.
+
+    meanwhile: begun before a report is computed, and not when one is kept.
+    """
     key = _state(study)
     report = cache.get(key)
     if not isinstance(report, Report):
+        meanwhile()
         votes = votes_of(study)
         plan = study.analysis_plan if study.plan_sha256 else None
         report = analyse(votes, plan=plan, rounds=bootstrap_rounds(votes.n_votes))

@@ -136,20 +136,24 @@ def _standing_votes(study: Study, normal: Sequence[int]) -> _Standing:
     if comparisons is None or raters is None:
         return _Standing(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
     places = _Places.of(normal), _Places.of(study.raters.values_list("pk", flat=True))
+    # Few, if any: asked for once instead of of every vote.
+    replaced = np.array(list(Vote.objects.replacing().values_list("replaces", flat=True).order_by()), dtype=np.int64)
     parts = [
-        _decoded(entries, comparisons=comparisons, raters=raters, places=places)
+        _decoded(entries, comparisons=comparisons, raters=raters, places=places, replaced=replaced)
         for entries in _entries(study, comparisons=comparisons, raters=raters)
     ]
     return _Standing(*(np.concatenate(columns, dtype=np.int64) for columns in zip(*parts, strict=True)))
 
 
-def _decoded(entries: Ints, *, comparisons: Span, raters: Span, places: tuple[_Places, _Places]) -> tuple[Small, ...]:
+def _decoded(
+    entries: Ints, *, comparisons: Span, raters: Span, places: tuple[_Places, _Places], replaced: Ints
+) -> tuple[Small, ...]:
     """The five columns of one window as small numbers: all windows together stay far below the final arrays' size."""
     codes, moments = entries[np.argsort(entries[:, 1], kind="stable")].T
     pair = places[0].find((codes >> raters.bits + 3) + comparisons.first)
     rater = (codes >> 3 & (1 << raters.bits) - 1) + raters.first
     # Keys of several studies may lie between each other's, and votes on gold comparisons are not normal ones.
-    own = (pair >= 0) & (places[1].find(rater) >= 0)
+    own = (pair >= 0) & (places[1].find(rater) >= 0) & ~np.isin(moments // (TIME + 1), replaced)
     milliseconds = (moments & TIME) - 1
     columns = (
         (pair, np.int32),
@@ -207,7 +211,6 @@ def _query(study: Study, *, comparisons: Span, raters: Span, is_small: bool) -> 
             SELECT ({code}) || ',' || ({moment}) AS entry FROM {tables}
             WHERE v.trial_id = t.id AND {condition} AND t.kind = 'normal' AND (v.question = 'preference') IS TRUE
               AND v.id > %s AND v.id <= %s
-              AND v.id NOT IN (SELECT replaces_id FROM {vote} WHERE replaces_id IS NOT NULL)
         ) AS entries""",
         values,
     )

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from analysis.charts.theme import CONFIG, GROUND, ON_DARK
@@ -53,6 +54,19 @@ class Drawing:
         # Vega cuts a long label anywhere, and vl-convert fails on half of a letter beyond the basic plane, such as an
         # emoji; those are drawn as a replacement mark.
         return BEYOND_BASIC_PLANE.sub(r"\\ufffd", json.dumps(self.spec, sort_keys=True))
+
+
+@lru_cache(maxsize=1)
+def get_ready() -> None:
+    """Load Altair and Vega beside whatever else is to be waited for, such as a database; at most once a process."""
+    Thread(target=_load, name="charts", daemon=True).start()
+
+
+def _load() -> None:
+    import altair
+    import vl_convert
+
+    vl_convert.vegalite_to_svg(altair.Chart(altair.InlineData(values=[])).mark_point().to_dict(validate=False))
 
 
 def svg_of(drawing: Drawing) -> str:

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from analysis import InvalidVotes, Report
+from analysis.charts.rendering import get_ready
 from analysis.files.citations import bibtex
 from analysis.files.csv_tables import tidy_csv
 from analysis.files.html import html_of
@@ -32,7 +33,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     study = get_object_or_404(Study, slug=slug)
     context: dict[str, object] = {"study": study, "section": "studies"}
     try:
-        context |= _shown(study, kept_report(study))
+        context |= _shown(study, kept_report(study, meanwhile=get_ready))
     except InvalidVotes as error:
         context["problem"] = error.detail
     return render(request, "results/page.html", context)
