@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max, Min, QuerySet, Sum
 
 from analysis.votes import CHOICES, Gold, Ints, InvalidVotes, Votes
@@ -22,7 +22,8 @@ STRUNG_TOGETHER = {"sqlite": "group_concat(entry, ',')", "postgresql": "string_a
 Small = npt.NDArray[np.signedinteger[Any]]  # of 8, 32 or 64 bits
 # Below this share of all votes the study's own rows are looked up; above, reading the table in its order is quicker.
 SMALL_SHARE = 8
-WINDOW = 100_000
+# Votes read at a time. PostgreSQL joins whole tables, which is to be done once; SQLite walks, and needs little memory.
+WINDOW = {"sqlite": 100_000, "postgresql": 1_000_000}
 # The lower bits of an entry's second number; its upper bits are the vote's key.
 TIME = 2**32 - 1
 
@@ -171,8 +172,11 @@ def _entries(study: Study, *, comparisons: Span, raters: Span) -> Iterator[Ints]
     own = study.comparisons.aggregate(n=Sum("n_votes", default=0))["n"]
     is_small = own * SMALL_SHARE < last
     sql, values = _query(study, comparisons=comparisons, raters=raters, is_small=is_small)
-    window = max(last, 1) if is_small else WINDOW
-    with connection.cursor() as cursor:
+    window = max(last, 1) if is_small else WINDOW[connection.vendor]
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql" and not is_small:
+            # Before its first ANALYZE the planner takes a full table for a small one, and would loop over both.
+            cursor.execute("SET LOCAL enable_nestloop = off")
         for start in range(0, max(last, 1), window):
             cursor.execute(sql, [*values, start, start + window])
             (text,) = cursor.fetchone()
