@@ -20,6 +20,9 @@ register = template.Library()
 # A page with thousands of rows is read by nobody; the files hold them.
 MOST_ROWS = 50
 
+# From this many votes on, a page does not wait for its charts.
+DRAWN_APART = 100_000
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -116,16 +119,23 @@ def _row(found: Table, key: str, row: tuple[Cell, ...]) -> dict[str, object]:
 def chart(context: template.Context, name: str, subject: Pairing | Report) -> dict[str, object]:
     """One chart of a pairing or of the report, drawn into the page; or why there is none.
 
-    Of the folded pairings of many arms the charts are images, which a browser asks for once they are unfolded.
+    Of the folded pairings of many arms the charts are images, which a browser asks for once they are unfolded; of a
+    very large study too, so that nobody waits for charts further down.
     """
     shown: dict[str, object] = {"kind": CHARTS[name], "files": (files := list(_chart_files(context, name, subject)))}
-    if isinstance(subject, Pairing) and len(context["report"].arms) > 2:
-        return {**shown, "image": files[0][1], "arms": subject.arms}
+    if _comes_apart(CHARTS[name].section, subject, report=context["report"]):
+        return {**shown, "image": files[0][1], "arms": subject.arms if isinstance(subject, Pairing) else ()}
     drawn = drawn_chart(name, subject, kept_as=context["kept_as"])
     if isinstance(drawn, Unavailable):
         return {**shown, "missing": drawn.detail}
     # Safe: vl-convert escapes every text of the data that it draws, and `svg_of` the alt text.
     return {**shown, "svg": SafeString(drawn)}
+
+
+def _comes_apart(section: str, subject: Pairing | Report, *, report: Report) -> bool:
+    if isinstance(subject, Pairing) and len(report.arms) > 2:
+        return True
+    return report.votes >= DRAWN_APART and not isinstance(getattr(subject, section, None), Unavailable)
 
 
 def _chart_files(context: template.Context, name: str, subject: Pairing | Report) -> Iterator[tuple[str, str]]:

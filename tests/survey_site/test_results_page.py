@@ -1,15 +1,19 @@
 """The results page: the answer first, every number explained, nothing that a degenerate log could break."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.template import Context
 from django.test import Client
 
 from survey_site.imports import import_votes
 from survey_site.models import Study
+from survey_site.results import kept_report
+from survey_site.templatetags.figures import DRAWN_APART, chart
 from survey_site.trials import lease_trials, queue_of, record_vote
 from survey_site.views.results import FLAGGED_SHOWN
 from tests.factories import make_rater, make_study, make_study_with_files, rate
@@ -231,3 +235,14 @@ def test_names_of_arms_and_classes_cannot_become_markup(researcher: Client, tmp_
     name = "<script>alert('1')</script>"
     study = study_of([(f"p{n}{name}", f"r{m}", name, "two", "left") for n in range(3) for m in range(3)], tmp_path)
     assert "<script" not in page_of(researcher, study)
+
+
+def test_a_very_large_study_s_charts_are_images_that_nobody_waits_for(small: Study) -> None:
+    kept = kept_report(small)
+    large = replace(kept.report, votes=DRAWN_APART)
+    context = Context({"report": large, "study": small, "kept_as": kept.key})
+    for name, subject in (("raters", large), ("thresholds", large.pairings[0])):
+        shown = chart(context, name, subject)
+        assert "svg" not in shown
+        assert str(shown["image"]).endswith(f"{name}.svg")
+    assert "svg" in chart(Context({**context.flatten(), "report": kept.report}), "raters", kept.report)
