@@ -209,6 +209,8 @@ def _refuse_duplicates(columns: VoteColumns, key: Ints) -> None:
 def _arm_codes(columns: VoteColumns, pairs: Sequence[Pair], arms: Sequence[str] | None) -> dict[str, int]:
     named = set(columns.left_arm) | set(columns.right_arm or ()) | {arm for p in pairs for arm in p.arms}
     codes = _codes(sorted(named) if arms is None else arms)
+    if arms is not None and len(codes) < 2:
+        raise InvalidVotes("one_arm", f"only {', '.join(codes) or 'no arm'} was asked for; name two arms or more")
     if len(codes) < 2:
         how = "name the other one" if columns.right_arm is not None else "name the other one in a column right_arm"
         raise InvalidVotes(

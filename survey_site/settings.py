@@ -163,9 +163,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# --- files: static ones from the package, stimuli and checkpoints under var/ ---
-STATIC_URL = "static/"
-# Reports and their charts, for all web processes; anything in it can be made again.
+# --- cache: reports and their charts, for all web processes; anything in it can be made again ---
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
@@ -175,6 +173,8 @@ CACHES = {
     }
 }
 
+# --- files: static ones from the package, stimuli and checkpoints under var/ ---
+STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "media"

@@ -24,7 +24,7 @@ def codes() -> Iterator[str]:
                 named = node.func.id in {"Unavailable", "InvalidVotes"} and isinstance(code, ast.Constant)
                 # A chart's own words for what a report does not hold are no part of a report.
                 if named and "charts" not in path.parts:
-                    yield code.value  # type: ignore[attr-defined]
+                    yield code.value
 
 
 @pytest.mark.parametrize("code", sorted(set(codes())))

@@ -418,7 +418,9 @@ def test_a_zip_that_says_it_is_huge_is_refused_before_it_is_unpacked(bundle: Pat
 
 
 def test_a_document_that_would_fill_the_memory_is_refused(bundle: Path) -> None:
-    change: Change = lambda files: files.update({"report.json": b" " * (65 << 20)})  # noqa: E731
+    def change(files: dict[str, bytes]) -> None:
+        files["report.json"] = b" " * (65 << 20)
+
     with pytest.raises(UnreadableBundle, match=r"report\.json says it is larger than 64 MB"):
         verify_bundle(rewritten(bundle, change, sums=True))
 

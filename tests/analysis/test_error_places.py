@@ -95,11 +95,11 @@ def test_codes_stand_at_these_paths_of_the_answers_names_and_at_no_others(name: 
 def test_a_name_of_the_answers_is_left_out_only_where_it_has_no_value(name: str) -> None:
     """Missing keys are fits that failed with another, or what belongs to a pairing where there are several."""
     report = analyse(votes_of(LOGS[name])).as_json()
-    several = len(report["arms"]) > 2  # type: ignore[arg-type]
+    several = len(report["arms"]) > 2
     expected = set(ANSWERS) - ({"orientation", *OF_A_PAIRING} if several else set())
     assert expected - set(report) == set()
     if several:
-        assert all(set(pairing) >= OF_A_PAIRING for pairing in report["pairings"])  # type: ignore[union-attr, arg-type]
+        assert all(set(pairing) >= OF_A_PAIRING for pairing in report["pairings"])
 
 
 OF_A_PAIRING = {
@@ -123,4 +123,4 @@ def test_a_log_that_fails_gatekeeping_has_one_code_for_the_whole_report(name: st
 
 def test_raters_who_all_lean_alike_leave_nothing_to_chance_between_raters() -> None:
     report = analyse(votes_of(LOGS["two arms, one never wins, ties exist"])).as_json()
-    assert report["tests"]["two_way_net"]["p_by_rater_t"] == 0  # type: ignore[index, call-overload]
+    assert report["tests"]["two_way_net"]["p_by_rater_t"] == 0

@@ -29,7 +29,7 @@ def refusal(*rows: str, header: str = HEADER, arms: Sequence[str] | None = None)
 def refused_columns(**changed: Sequence[object]) -> InvalidVotes:
     sound = {"pair_id": ["p1", "p2"], "rater_id": ["r", "r"], "left_arm": ["x", "y"], "choice": ["left", "same"]}
     with pytest.raises(InvalidVotes) as caught:
-        Votes.from_rows(VoteColumns(**{**sound, **changed}))  # type: ignore[arg-type]  # broken on purpose
+        Votes.from_rows(VoteColumns(**{**sound, **changed}))  # broken on purpose
     return caught.value
 
 
@@ -56,6 +56,12 @@ def test_a_broken_rule_is_refused_by_its_code_place_and_advice(code: str, row: s
     assert error.code == code
     assert place in error.detail
     assert advice in error.detail
+
+
+def test_asking_for_one_arm_only_says_what_to_ask_for() -> None:
+    error = refusal(*SOUND, arms=["x"])
+    assert error.code == "one_arm"
+    assert error.detail == "only x was asked for; name two arms or more"
 
 
 @pytest.mark.parametrize(("code", "row", "place", "advice"), BROKEN)

@@ -283,7 +283,7 @@ def test_a_pilot_with_few_raters_is_called_rough() -> None:
 )
 def test_a_wish_that_cannot_be_names_its_entry(entry: str, wrong: dict[str, float | int | Workload]) -> None:
     with pytest.raises(InvalidDesign) as refused:
-        Wish(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+        Wish(**wrong)  # wrong on purpose
     assert refused.value.entry == entry
     assert str(refused.value).endswith(".")
 

@@ -125,7 +125,7 @@ def test_swapping_sides_and_choices_together_changes_nothing_in_arm_terms(seed: 
     adjusted = tuple(f"tests.two_way_net_position_adjusted.{name}" for name in ("A_left", "left_effect"))
     assert differing(plain(seed), figures(report_of(turned)), but_for=(*sides, *adjusted, "warnings")) == []
     turned_figures = figures(report_of(turned))
-    assert turned_figures["position.left_share"] == pytest.approx(1 - float(plain(seed)["position.left_share"]))  # type: ignore[arg-type]
+    assert turned_figures["position.left_share"] == pytest.approx(1 - float(plain(seed)["position.left_share"]))
 
 
 # What turns round with the arms: x to -x, x to 1 - x, or the two of a pair changing places.
@@ -154,7 +154,7 @@ EXCHANGED = (
 
 
 def _turned_interval(one: dict[str, Json], two: dict[str, Json], path: str, turn: Callable[[float], float]) -> None:
-    low, high = (float(two[f"{path}[{end}]"]) for end in (0, 1))  # type: ignore[arg-type]
+    low, high = (float(two[f"{path}[{end}]"]) for end in (0, 1))
     assert (one[f"{path}[0]"], one[f"{path}[1]"]) == pytest.approx((turn(high), turn(low)), rel=1e-6, abs=1e-9), path
 
 
@@ -165,9 +165,9 @@ def test_swapping_the_arms_mirrors_every_figure(seed: int) -> None:
     one = {path.replace("pairwise.robust-vanilla.", "pairwise."): value for path, value in one.items()}
     two = {path.replace("pairwise.robust-vanilla.", "pairwise."): value for path, value in two.items()}
     for path in NEGATED:
-        assert one[path] == pytest.approx(-float(two[path]), rel=1e-6, abs=1e-9), path  # type: ignore[arg-type]
+        assert one[path] == pytest.approx(-float(two[path]), rel=1e-6, abs=1e-9), path
     for path in COMPLEMENTED:
-        assert one[path] == pytest.approx(1 - float(two[path]), rel=1e-6), path  # type: ignore[arg-type]
+        assert one[path] == pytest.approx(1 - float(two[path]), rel=1e-6), path
     for first, second in EXCHANGED:
         assert (one[first], one[second]) == (two[second], two[first])
     for path in ("tests.two_way_net.ci95", "tests.two_way_net_position_adjusted.net_ci95", "tests.pair_t.ci95"):
@@ -176,7 +176,7 @@ def test_swapping_the_arms_mirrors_every_figure(seed: int) -> None:
         _turned_interval(one, two, path, lambda bound: 1 - bound)
     for path in (path for path in one if path.startswith(("classes.rows", "screening.effects"))):
         turns = path.endswith((".mean", ".shrunken", ".estimate"))
-        wanted = -float(two[path]) if turns else two[path]  # type: ignore[arg-type]
+        wanted = -float(two[path]) if turns else two[path]
         assert same(one[path], wanted) or "ci95[" in path, path
     assert differing(one, two, but_for=(*DRAWN, *_turning(), "warnings[")) == []
 
@@ -209,7 +209,7 @@ def _turning() -> tuple[str, ...]:
 def test_looks_turn_with_the_arms(seed: int) -> None:
     votes = votes_of(rows_of(seed))
     one, two = (
-        analyse(replace(votes, **changed), rounds=0).pairings[0].sequential.two_way_normal_mixture.looks  # type: ignore[arg-type, union-attr]
+        analyse(replace(votes, **changed), rounds=0).pairings[0].sequential.two_way_normal_mixture.looks
         for changed in ({}, {"left_arm": votes.right_arm, "right_arm": votes.left_arm})
     )
     for look, turned in zip(one, two, strict=True):
@@ -220,7 +220,7 @@ def test_looks_turn_with_the_arms(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_raters_seen_double_change_no_estimate_and_hide_no_spread_of_pairs(seed: int) -> None:
     rows = rows_of(seed)
-    double = figures(report_of([*rows, *((f"{rater} again", *rest) for rater, *rest in rows)]))  # type: ignore[misc]
+    double = figures(report_of([*rows, *((f"{rater} again", *rest) for rater, *rest in rows)]))
     one = plain(seed)
     for path in (
         "shares.robust.percent",
@@ -232,8 +232,8 @@ def test_raters_seen_double_change_no_estimate_and_hide_no_spread_of_pairs(seed:
     assert [path for path in one if path.startswith("threshold_table") and not same(one[path], double[path])] == []
     # Pairs vary as before, so however often raters are copied the error stays above what pairs bring to it.
     assert double["tests.two_way_net.var_pair"] == pytest.approx(one["tests.two_way_net.var_pair"])
-    raters = int(one["raters"])  # type: ignore[arg-type]
-    halved = float(one["tests.two_way_net.var_rater"]) * (raters - 1) / (2 * raters - 1)  # type: ignore[arg-type]
+    raters = int(one["raters"])
+    halved = float(one["tests.two_way_net.var_rater"]) * (raters - 1) / (2 * raters - 1)
     assert double["tests.two_way_net.var_rater"] == pytest.approx(halved)
 
 
@@ -253,6 +253,6 @@ def test_a_rater_who_only_says_same_counts_in_the_votes_but_not_in_the_threshold
     assert [path for path in one if path.startswith(untouched) and not same(one[path], more[path])] == []
     for path in ("tests.two_way_side_share.estimate", "agreement.alpha_side_only", "position.left_share"):
         assert more[path] == pytest.approx(one[path]), path
-    diluted = float(one["tests.two_way_net.estimate"]) * len(rows) / (len(rows) + len(pairs))  # type: ignore[arg-type]
+    diluted = float(one["tests.two_way_net.estimate"]) * len(rows) / (len(rows) + len(pairs))
     assert more["tests.two_way_net.estimate"] == pytest.approx(diluted)
-    assert more["shares.same.votes"] == int(one["shares.same.votes"]) + len(pairs)  # type: ignore[arg-type]
+    assert more["shares.same.votes"] == int(one["shares.same.votes"]) + len(pairs)

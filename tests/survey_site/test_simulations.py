@@ -41,7 +41,7 @@ def simulated(study: Study, **changes: object) -> list[Vote]:
     """Let two complete raters and one partial rater vote, unless told otherwise."""
     frame = frame_of(study)
     small = {"complete_raters": 2, "partial_raters": 1, "partial_votes": (2, 2), **changes}
-    design = SimulatedDesign(arms=frame.arms, groups=frame.groups, **small)  # type: ignore[arg-type]  # by name
+    design = SimulatedDesign(arms=frame.arms, groups=frame.groups, **small)  # by name
     return list(simulate_votes(study, design, rng=np.random.default_rng(1)).votes)
 
 

@@ -37,7 +37,7 @@ def numbers(figure: Figure) -> Iterator[float]:
 
 @pytest.mark.parametrize("made", [table_2, planned, four_arms, lambda: degenerate("one pair")])
 def test_every_figure_of_every_table_is_in_the_json(made: object) -> None:
-    report: Report = made()  # type: ignore[operator]
+    report: Report = made()
     known = {round(number, 9) for leaf in leaves(report.as_json()) for number in (leaf, leaf / 100)}
     unknown = [
         (table.name, name, number)

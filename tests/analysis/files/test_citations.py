@@ -11,7 +11,7 @@ def test_every_method_cites_publications_that_the_file_holds() -> None:
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
 def test_each_citation_of_a_method_is_found(method: object) -> None:
-    citation = method.citation  # type: ignore[attr-defined]
+    citation = method.citation
     assert len(list(cited(citation))) == citation.count("(")
 
 

@@ -27,10 +27,10 @@ def test_the_tidy_file_holds_table_2_of_the_paper() -> None:
 def test_the_tidy_file_holds_numbers_with_all_their_digits_and_intervals_in_the_same_unit() -> None:
     report = table_2().as_json()
     lines = {(line["table"], line["row"], line["figure"]): line for line in rows(tidy_csv(tables_of(table_2())))}
-    headline = report["tests"]["two_way_net"]  # type: ignore[index, call-overload]
+    headline = report["tests"]["two_way_net"]
     line = lines["tests", "two_way_net", "estimate"]
     assert [float(line[name]) for name in ("value", "low", "high")] == [headline["estimate"], *headline["ci95"]]
-    share = report["shares"]["robust"]  # type: ignore[index, call-overload]
+    share = report["shares"]["robust"]
     line = lines["shares", "robust", "percent"]
     assert [float(line[name]) for name in ("value", "low", "high")] == pytest.approx(
         [share["percent"], *(100 * bound for bound in share["two_way"]["ci95"])]

@@ -29,7 +29,7 @@ def compiled(body: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("report", [table_2, four_arms, planned, strange_names], ids=lambda made: made.__name__)
 def test_every_table_compiles_and_fits_between_the_margins(report: object, tmp_path: Path) -> None:
-    made = report()  # type: ignore[operator]
+    made = report()
     log = compiled(latex_file(tables_of(made)), tmp_path)
     assert max((float(points) for points in TOO_WIDE.findall(log)), default=0) < 12
     assert "Missing character" not in log
