@@ -15,8 +15,11 @@ from django.utils import timezone
 from analysis.plan import Plan
 from analysis.records import Json
 from generation.models import Arm, Batch, Image
+from survey_site.designs import PREFERENCE, Design, Outcome
 from survey_site.querysets import ComparisonQuerySet, StudyQuerySet, TrialQuerySet, VoteQuerySet
 
+# Letters and digits that nobody takes for one another.
+CLEAR_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 DEFAULT_QUESTION = "Which image is more realistic, and more aligned to the description?"
 
 
@@ -25,9 +28,19 @@ def default_plan() -> dict[str, Json]:
     return Plan().as_json()
 
 
+def default_design() -> dict[str, Json]:
+    """Return the design of a new study: an open link, every comparison, no checks."""
+    return Design().as_json()
+
+
 def new_secret() -> str:
     """Draw the key from which a study derives what must be unpredictable and repeatable."""
     return secrets.token_hex(32)
+
+
+def new_withdrawal_code() -> str:
+    """Draw the code with which a rater can withdraw; twelve letters that can be dictated."""
+    return "".join(secrets.choice(CLEAR_LETTERS) for _ in range(12))
 
 
 def new_order_key() -> int:
@@ -59,6 +72,11 @@ class Study(models.Model):
     plan = models.JSONField(default=default_plan, help_text="The analysis plan; frozen when the study opens.")
     plan_sha256 = models.CharField(
         max_length=64, blank=True, editable=False, help_text="Of the frozen plan. Empty: no plan preceded the votes."
+    )
+    design = models.JSONField(default=default_design, help_text="How the study asks; frozen when it opens.")
+    design_sha256 = models.CharField(max_length=64, blank=True, editable=False, help_text="Of the frozen design.")
+    platform_secret = models.CharField(
+        max_length=200, blank=True, help_text="Signs what the crowd platform sends; shown by the platform."
     )
     is_simulated = models.BooleanField(default=False, help_text="Programs voted, not people. Said wherever it shows.")
     opens_when_ready = models.BooleanField(default=False, help_text="Open by itself when all images are there.")
@@ -94,6 +112,42 @@ class Study(models.Model):
         """Return the plan as the analysis reads it; the question is the study's own."""
         return Plan.of({**self.plan, "question": self.question})
 
+    @property
+    def how(self) -> Design:
+        """Return the design: how the study asks."""
+        return Design.of(self.design)
+
+
+class ConsentText(models.Model):
+    """One version of what raters consent to. Append-only: a change is a new version."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="consent_texts")
+    version = models.PositiveIntegerField(help_text="1, 2, 3, ...; the last one is shown to new raters.")
+    text = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("study_id", "version")
+        constraints = (models.UniqueConstraint(name="one_consent_text_a_version", fields=("study", "version")),)
+
+    def __str__(self) -> str:
+        return f"{self.study_id}: version {self.version}"
+
+
+class Invitation(models.Model):
+    """A code that lets one person into a study that is open to invited raters only."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="invitations")
+    code = models.CharField(max_length=40, unique=True)
+    note = models.CharField(max_length=100, blank=True, help_text="For the researcher, such as a row of a list.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return self.note or f"invitation {self.pk}"
+
 
 class Comparison(models.Model):
     """Two images of one class and seed from two arms, and the only counters in the house."""
@@ -102,6 +156,7 @@ class Comparison(models.Model):
         NORMAL = "normal", "Normal"
         GOLD = "gold", "Gold"
         IDENTICAL = "identical", "Identical"
+        PRACTICE = "practice", "Practice"
 
     class Expected(models.TextChoices):
         A = "a", "Image a"
@@ -119,6 +174,7 @@ class Comparison(models.Model):
     expected = models.CharField(
         max_length=3, choices=Expected, blank=True, help_text="The right answer of a gold or identical comparison."
     )
+    explanation = models.CharField(max_length=300, blank=True, help_text="Why it is right; told after practice.")
     votes_wanted = models.PositiveIntegerField(null=True)
     votes_max = models.PositiveIntegerField(
         null=True, help_text="Late votes count up to here; past it they are refused."
@@ -174,10 +230,40 @@ class Rater(models.Model):
     external_id = models.CharField(max_length=100, blank=True, help_text="The rater's name in an imported vote table.")
     order_key = models.BigIntegerField(default=new_order_key, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # --- who sent the rater; hashes are keyed by the study's secret, so that no two studies can be joined ---
+    platform = models.CharField(max_length=20, blank=True)
+    person_hash = models.CharField(max_length=64, blank=True, editable=False)
+    submission_hash = models.CharField(max_length=64, blank=True, editable=False)
+    platform_id = models.CharField(max_length=200, blank=True, help_text="The plain id, only if the study says so.")
+    invitation = models.OneToOneField(Invitation, on_delete=models.SET_NULL, null=True, related_name="rater")
+    # --- how far the rater came ---
+    consent = models.ForeignKey(ConsentText, on_delete=models.PROTECT, null=True, related_name="raters")
+    consented_at = models.DateTimeField(null=True)
+    instructed_at = models.DateTimeField(null=True, help_text="When the rater left the instructions.")
+    outcome = models.CharField(max_length=12, choices=[(o.value, o.value) for o in Outcome], blank=True)
+    ended_at = models.DateTimeField(null=True)
+    # --- the right to leave ---
+    withdrawal_code = models.CharField(max_length=12, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, help_text="Everything else about the rater is erased then.")
 
     class Meta:
         ordering = ("study_id", "pk")
+        indexes = (
+            models.Index(
+                name="raters_by_submission", fields=("study", "submission_hash"), condition=~Q(submission_hash="")
+            ),
+        )
         constraints = (
+            models.UniqueConstraint(
+                name="one_rater_a_person", fields=("study", "person_hash"), condition=~Q(person_hash="")
+            ),
+            models.UniqueConstraint(
+                name="one_rater_a_withdrawal_code", fields=("withdrawal_code",), condition=~Q(withdrawal_code="")
+            ),
+            models.CheckConstraint(name="rater_ended_iff_dated", condition=Q(outcome="") ^ Q(ended_at__isnull=False)),
+            models.CheckConstraint(
+                name="rater_consent_iff_dated", condition=Q(consent__isnull=True) ^ Q(consented_at__isnull=False)
+            ),
             models.UniqueConstraint(
                 name="one_rater_an_external_id", fields=("study", "external_id"), condition=~Q(external_id="")
             ),
@@ -185,6 +271,22 @@ class Rater(models.Model):
 
     def __str__(self) -> str:
         return self.external_id or str(self.code)
+
+
+class Answer(models.Model):
+    """A rater's answer to one question of the questionnaire."""
+
+    rater = models.ForeignKey(Rater, on_delete=models.CASCADE, related_name="answers")
+    item = models.SlugField(max_length=30, help_text="The item's key in the design.")
+    text = models.CharField(max_length=300)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (models.UniqueConstraint(name="one_answer_an_item", fields=("rater", "item")),)
+
+    def __str__(self) -> str:
+        return f"{self.item}: {self.text}"
 
 
 class Trial(models.Model):
@@ -206,6 +308,9 @@ class Trial(models.Model):
     leased_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     lapsed_at = models.DateTimeField(null=True)
+    propensity = models.FloatField(
+        null=True, help_text="The probability with which active sampling drew these two arms; empty elsewhere."
+    )
 
     objects = TrialQuerySet.as_manager()
 
@@ -230,6 +335,13 @@ class Trial(models.Model):
         return self.comparison.image_a if self.swapped else self.comparison.image_b
 
 
+class Strength(models.IntegerChoices):
+    """How clear a preference for a side is."""
+
+    SLIGHTLY = 1, "Slightly"
+    MUCH = 2, "Much"
+
+
 class Vote(models.Model):
     """The one answer to a trial. Append-only: taking back is a later vote that names the one it replaces."""
 
@@ -243,14 +355,29 @@ class Vote(models.Model):
         B = "b", "Image b"
         TIE = "tie", "Tie"
 
+    class Press(models.TextChoices):
+        KEY = "key", "Key"
+        MOUSE = "mouse", "Mouse"
+        TOUCH = "touch", "Touch"
+        PEN = "pen", "Pen"
+
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="votes")
-    question = models.SlugField(max_length=30, default="preference")
+    question = models.SlugField(max_length=30, default=PREFERENCE)
     choice = models.CharField(max_length=5, choices=Choice)
+    strength = models.PositiveSmallIntegerField(
+        null=True, choices=Strength, help_text="Of a side, where the study asks for it."
+    )
+    reason = models.CharField(max_length=500, blank=True)
     response_ms = models.PositiveIntegerField(
         null=True, help_text="From both images painted to the press; empty without JavaScript."
     )
+    hidden_ms = models.PositiveIntegerField(
+        null=True, help_text="Of these, how long the page was hidden; the rater was elsewhere."
+    )
+    zoom_ms = models.PositiveIntegerField(null=True, help_text="How long both images were enlarged.")
+    pressed_with = models.CharField(max_length=8, choices=Press, blank=True)
     key = models.UUIDField(unique=True, null=True, help_text="The sender's idempotency key.")
-    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
+    replaces = models.OneToOneField("self", on_delete=models.CASCADE, null=True, related_name="replaced_by")
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = VoteQuerySet.as_manager()
@@ -264,7 +391,26 @@ class Vote(models.Model):
                 condition=Q(replaces__isnull=True),
             ),
             models.CheckConstraint(name="vote_choice_is_known", condition=Q(choice__in=("left", "right", "same"))),
+            models.CheckConstraint(
+                name="vote_strength_is_of_a_side", condition=Q(strength__isnull=True) | ~Q(choice="same")
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.trial_id}: {self.choice}"
+
+
+class PlatformEvent(models.Model):
+    """A message of a crowd platform that was dealt with; the same one sent again changes nothing."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="platform_events")
+    event_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=60)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (models.UniqueConstraint(name="one_event_an_id", fields=("study", "event_id")),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_id}"

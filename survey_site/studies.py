@@ -13,14 +13,16 @@ from django.utils.text import slugify
 
 from analysis.plan import InvalidPlan
 from generation.models import Arm, Batch, Image
-from survey_site.models import DEFAULT_QUESTION, Comparison, Study
+from survey_site.design_changes import freeze_design
+from survey_site.designs import InvalidDesign
+from survey_site.models import CLEAR_LETTERS, DEFAULT_QUESTION, Comparison, Study
 from survey_site.plans import freeze_plan
 
 logger = logging.getLogger(__name__)
 
 # Raters see the slug in their address bar: letters that can be dictated, and nothing of the title, which may name arms.
-SLUG_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 SLUG_LENGTH = 8
+FROZEN = ("plan", "plan_sha256", "design", "design_sha256")
 
 
 class StudyNotReady(Exception):
@@ -84,7 +86,7 @@ def open_study(study: Study) -> Study:
             Comparison.objects.bulk_create(_comparisons(study), batch_size=1000)
             study.opened_at = timezone.now()
         study.status = Study.Status.OPEN
-        study.save(update_fields=["status", "opened_at", "plan", "plan_sha256"])
+        study.save(update_fields=["status", "opened_at", *FROZEN])
     return study
 
 
@@ -141,10 +143,14 @@ def _freeze(study: Study) -> None:
         freeze_plan(study)
     except InvalidPlan as error:
         raise StudyNotReady(f"The analysis plan cannot be followed. {error}. Change the plan first.") from error
+    try:
+        freeze_design(study)
+    except InvalidDesign as error:
+        raise StudyNotReady(f"The rating design cannot be followed. {error}. Change the design first.") from error
 
 
 def _drawn_slug() -> str:
-    return "".join(secrets.choice(SLUG_LETTERS) for _ in range(SLUG_LENGTH))
+    return "".join(secrets.choice(CLEAR_LETTERS) for _ in range(SLUG_LENGTH))
 
 
 def _comparisons(study: Study) -> list[Comparison]:
