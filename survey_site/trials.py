@@ -5,8 +5,8 @@ of the trial that is being answered is waited for; every other one is skipped wh
 state changes only under its comparison's lock.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -44,6 +44,10 @@ class KeyReused(VoteRefused):
     """The idempotency key came with a vote on another trial."""
 
 
+class RaterEnded(VoteRefused):
+    """The rater's part has ended otherwise than by answering everything, or the rater has withdrawn."""
+
+
 class Standing(StrEnum):
     """What a rater can do next."""
 
@@ -63,7 +67,33 @@ class Queue:
     trials: list[Trial]
     standing: Standing
     n_votes: int
+    """Trials answered, practice left out."""
     n_comparisons: int
+    """Trials that this rater will get, checks among them, practice left out."""
+    break_due: bool = False
+    """A break is due before the first of the trials."""
+    last: Trial | None = None
+    """The trial whose answer may be taken back; its votes are fetched."""
+
+
+@dataclass(frozen=True)
+class VoteDetails:
+    """What comes with a choice where the study asks for it or the page can tell.
+
+    others: answers to the design's further questions, by key. takes_back: this is a new answer to the rater's last
+    answered trial; the earlier one stays on record.
+    """
+
+    strength: int | None = None
+    reason: str = ""
+    hidden_ms: int | None = None
+    zoom_ms: int | None = None
+    pressed_with: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
+    takes_back: bool = False
+
+
+NO_DETAILS = VoteDetails()
 
 
 def queue_of(rater: Rater) -> Queue:
@@ -92,13 +122,30 @@ def lease_trials(rater: Rater) -> Queue:
     return queue_of(rater)
 
 
-def record_vote(trial: Trial, choice: str, *, response_ms: int | None = None, key: UUID | None = None) -> Vote:
+def record_vote(
+    trial: Trial,
+    choice: str,
+    *,
+    response_ms: int | None = None,
+    key: UUID | None = None,
+    details: VoteDetails = NO_DETAILS,
+) -> Vote:
     """Write the one vote of a trial, move the counters and lease the next trials: one transaction.
 
     Sent again (same key or same choice), it returns the vote that stands. Raises `AlreadyVoted`, `KeyReused`,
     `EnoughVotes`, `StudyClosed` or `StudyPaused`; the vote is not kept then.
     """
-    vote = Vote(trial=trial, choice=choice, response_ms=response_ms, key=key)
+    vote = Vote(
+        trial=trial,
+        choice=choice,
+        response_ms=response_ms,
+        key=key,
+        strength=details.strength,
+        reason=details.reason,
+        hidden_ms=details.hidden_ms,
+        zoom_ms=details.zoom_ms,
+        pressed_with=details.pressed_with,
+    )
     with transaction.atomic():
         rater = _locked(trial.rater)
         standing = _standing_vote(vote)

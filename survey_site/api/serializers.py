@@ -19,10 +19,15 @@ class TrialSerializer(serializers.Serializer[Trial]):
     right = serializers.SerializerMethodField()
     width = serializers.IntegerField(source="left_image.width")
     height = serializers.IntegerField(source="left_image.height")
+    is_practice = serializers.SerializerMethodField()
 
     def get_key(self, trial: Trial) -> str:
         """Draw the idempotency key of this sending."""
         return str(uuid4())
+
+    def get_is_practice(self, trial: Trial) -> bool:
+        """Tell practice from the rest; nothing tells a check."""
+        return trial.kind == Trial.Kind.PRACTICE
 
     def get_left(self, trial: Trial) -> str:
         """Return the path of the image on the left."""
@@ -40,3 +45,9 @@ class QueueSerializer(serializers.Serializer[Queue]):
     standing = serializers.CharField()
     n_votes = serializers.IntegerField()
     n_comparisons = serializers.IntegerField()
+    break_due = serializers.BooleanField()
+    last = TrialSerializer(allow_null=True)
+    feedback = serializers.SerializerMethodField()
+
+    def get_feedback(self, queue: Queue) -> None:
+        """Nothing yet: the right answer to practice."""

@@ -53,6 +53,7 @@ def vote(request: Request, code: UUID) -> Response:
             form.cleaned_data["choice"],
             response_ms=form.cleaned_data["response_ms"],
             key=form.cleaned_data["key"],
+            details=form.details,
         )
     except (VoteRefused, StudyClosed) as refusal:
         return _complaint(str(refusal), status=status_of(refusal))

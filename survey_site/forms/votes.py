@@ -2,7 +2,8 @@
 
 from django import forms
 
-from survey_site.models import Vote
+from survey_site.models import Strength, Vote
+from survey_site.trials import VoteDetails
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -27,6 +28,32 @@ class VoteForm(forms.Form):
         ),
     )
     key = forms.UUIDField(required=False, error_messages={"invalid": "The key must be a UUID, or left out."})
+
+    strength = forms.TypedChoiceField(choices=Strength, coerce=int, empty_value=None, required=False)
+    reason = forms.CharField(required=False)
+    hidden_ms = forms.IntegerField(required=False, min_value=0, max_value=DAY_MS)
+    zoom_ms = forms.IntegerField(required=False, min_value=0, max_value=DAY_MS)
+    pressed_with = forms.ChoiceField(choices=[("", ""), *Vote.Press.choices], required=False)
+    takes_back = forms.BooleanField(required=False)
+
+    @property
+    def details(self) -> VoteDetails:
+        """Return what came with the choice. Answers to further questions are fields named `others.KEY`."""
+        said = self.cleaned_data
+        return VoteDetails(
+            strength=said["strength"],
+            reason=said["reason"],
+            hidden_ms=said["hidden_ms"],
+            zoom_ms=said["zoom_ms"],
+            pressed_with=said["pressed_with"],
+            others=self._others(),
+            takes_back=said["takes_back"],
+        )
+
+    def _others(self) -> dict[str, str]:
+        said = self.data.get("others", {})
+        in_form = {name.removeprefix("others."): self.data[name] for name in self.data if name.startswith("others.")}
+        return {**(said if isinstance(said, dict) else {}), **in_form}
 
     @property
     def complaint(self) -> str:

@@ -27,7 +27,7 @@ def test_the_queue_holds_what_a_page_needs_and_nothing_more(client: Client) -> N
     queue = enter(client, make_study(5))
     assert (queue["standing"], queue["n_votes"], queue["n_comparisons"]) == ("open", 0, 5)
     assert len(queue["trials"]) == 3
-    assert set(queue["trials"][0]) == {"code", "key", "class_label", "left", "right", "width", "height"}
+    assert set(queue["trials"][0]) == {"code", "key", "class_label", "left", "right", "width", "height", "is_practice"}
 
 
 def test_rating_to_the_end_through_the_api(client: Client) -> None:
