@@ -12,6 +12,7 @@ from survey_site.views import (
     charts,
     checkpoints,
     commissions,
+    entering,
     home,
     laboratory,
     planning,
@@ -86,11 +87,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("works/<int:pk>/repeat/", works.repeat, name="work-repeat"),
     path("works/<int:pk>/files/<str:name>", works.file, name="work-file"),
     # --- raters ---
-    path("rate/<slug:slug>/", rating.welcome, name="rate"),
-    path("rate/<slug:slug>/enter/", rating.enter, name="rate-enter"),
+    path("rate/<slug:slug>/", entering.welcome, name="rate"),
+    path("rate/<slug:slug>/enter/", entering.enter, name="rate-enter"),
     path("rate/<slug:slug>/trial/", rating.trial, name="rate-trial"),
     path("rate/<slug:slug>/trial/<uuid:code>/", rating.vote, name="rate-vote"),
-    path("rate/<slug:slug>/thanks/", rating.thanks, name="rate-thanks"),
+    path("rate/<slug:slug>/thanks/", entering.thanks, name="rate-thanks"),
     path("rate/image/<uuid:code>/left.png", rating.image, {"side": "left"}, name="rate-image-left"),
     path("rate/image/<uuid:code>/right.png", rating.image, {"side": "right"}, name="rate-image-right"),
     # --- API ---
