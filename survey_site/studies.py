@@ -1,10 +1,8 @@
 """Acts on studies: set one up, open it (which freezes it), pause it, close it."""
 
 import logging
-import random
 import secrets
-from collections.abc import Iterator, Sequence
-from itertools import combinations, pairwise
+from collections.abc import Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -12,10 +10,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from analysis.plan import InvalidPlan
-from generation.models import Arm, Batch, Image
+from generation.models import Arm, Batch
 from survey_site.design_changes import freeze_design
 from survey_site.designs import InvalidDesign
 from survey_site.models import CLEAR_LETTERS, DEFAULT_QUESTION, Comparison, Study
+from survey_site.pairings import NotPairable, comparisons
 from survey_site.plans import freeze_plan
 
 logger = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ def open_study(study: Study) -> Study:
             raise StudyNotReady("The study is closed for good. Set up a new one to ask more raters.")
         if study.status == Study.Status.DRAFT:
             _freeze(study)
-            Comparison.objects.bulk_create(_comparisons(study), batch_size=1000)
+            Comparison.objects.bulk_create(_paired(study), batch_size=1000)
             study.opened_at = timezone.now()
         study.status = Study.Status.OPEN
         study.save(update_fields=["status", "opened_at", *FROZEN])
@@ -149,73 +148,12 @@ def _freeze(study: Study) -> None:
         raise StudyNotReady(f"The rating design cannot be followed. {error}. Change the design first.") from error
 
 
+def _paired(study: Study) -> list[Comparison]:
+    try:
+        return comparisons(study)
+    except NotPairable as error:
+        raise StudyNotReady(str(error)) from error
+
+
 def _drawn_slug() -> str:
     return "".join(secrets.choice(CLEAR_LETTERS) for _ in range(SLUG_LENGTH))
-
-
-def _comparisons(study: Study) -> list[Comparison]:
-    arms = sorted(study.arms.all(), key=lambda arm: arm.name)
-    _require_distinct(arms)
-    pairs = [pair for batch in study.batches.order_by("pk") for pair in _pairs(study, batch, arms=arms)]
-    _require_paired(arms, pairs)
-    random.Random(study.secret).shuffle(pairs)
-    for position, pair in enumerate(pairs):
-        pair.position = position
-    return pairs
-
-
-def _require_distinct(arms: Sequence[Arm]) -> None:
-    if len(arms) < 2:
-        raise StudyNotReady(f"A study compares at least two arms; this one has {len(arms)}. Add another arm.")
-    for arm, other in pairwise(arms):
-        if arm.name == other.name:
-            raise StudyNotReady(f"Two arms are called {arm.name}. Tables could not tell them apart: leave one out.")
-
-
-def _require_paired(arms: Sequence[Arm], pairs: Sequence[Comparison]) -> None:
-    if not pairs:
-        raise StudyNotReady(
-            "No two images of different arms share batch, class and seed. Choose a batch that holds these arms."
-        )
-    paired = {image.arm_id for pair in pairs for image in (pair.image_a, pair.image_b)}
-    for arm in arms:
-        if arm.pk not in paired:
-            raise StudyNotReady(f"Arm {arm.name} has no image to be compared. Leave it out, or add a batch with it.")
-
-
-def _pairs(study: Study, batch: Batch, *, arms: Sequence[Arm]) -> Iterator[Comparison]:
-    """Yield a batch's comparisons: every class and seed, every two arms; image a is of the arm first by name."""
-    images = _images(batch, arms=arms)
-    for arm_a, arm_b in combinations(arms, 2):
-        suffix = f"-{_tag(arm_a, arms=arms)}-{_tag(arm_b, arms=arms)}" if len(arms) > 2 else ""
-        for stimulus in sorted(images[arm_a.pk].keys() & images[arm_b.pk].keys()):
-            class_index, seed = stimulus
-            yield Comparison(
-                study=study,
-                pair_id=f"b{batch.pk}-c{class_index}-s{seed}{suffix}",
-                image_a=images[arm_a.pk][stimulus],
-                image_b=images[arm_b.pk][stimulus],
-                votes_wanted=study.votes_wanted,
-                votes_max=None if study.votes_wanted is None else 2 * study.votes_wanted,
-            )
-
-
-def _images(batch: Batch, *, arms: Sequence[Arm]) -> dict[int, dict[tuple[int, int], Image]]:
-    images: dict[int, dict[tuple[int, int], Image]] = {arm.pk: {} for arm in arms}
-    n_missing = 0
-    for image in batch.images.filter(arm__in=arms):
-        images[image.arm_id][image.class_index, image.seed] = image
-        n_missing += not image.is_made
-    if n_missing:
-        raise StudyNotReady(
-            f"{n_missing} images of batch {batch.name} are not there yet (it is {batch.get_status_display().lower()}). "
-            "Wait until it is complete, or choose another batch."
-        )
-    return images
-
-
-def _tag(arm: Arm, *, arms: Sequence[Arm]) -> str:
-    """Return the arm's name as a pair id writes it: short, and unlike that of any other arm."""
-    tags = [slugify(other.name)[:20] for other in arms]
-    tag = slugify(arm.name)[:20]
-    return tag if tag and tags.count(tag) == 1 else f"arm{arm.pk}"
