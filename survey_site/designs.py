@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from survey_site.design_sentences import Problem, problem_of
+
 PREFERENCE = "preference"
 """The key of the study's own question, the one that the analysis is about."""
 
@@ -21,14 +23,26 @@ Whole = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
-Parameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
+KEY, PARAMETER = r"^[a-z][a-z0-9_]{0,29}$", r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+ADDRESS, CODE = r"^(https://\S+)?$", r"^[A-Za-z0-9_-]{0,60}$"
+PATTERNS = {
+    KEY: "must begin with a small letter and go on with small letters, digits and _, at most 30 in all",
+    PARAMETER: "must begin with a letter and go on with letters, digits, - and _, at most 40 in all",
+    ADDRESS: "must begin with https:// and hold no spaces",
+    CODE: "must be of letters, digits, - and _, at most 60",
+}
+Key = Annotated[str, StringConstraints(pattern=KEY)]
+Parameter = Annotated[str, StringConstraints(pattern=PARAMETER)]
 # A rater's browser is sent there, or to nothing.
-Address = Annotated[str, StringConstraints(pattern=r"^(https://\S+)?$", max_length=500)]
+Address = Annotated[str, StringConstraints(pattern=ADDRESS, max_length=500)]
 
 
 class InvalidDesign(ValueError):
     """The design cannot be followed; the message says where and why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class Outcome(StrEnum):
@@ -70,7 +84,7 @@ class _Part(BaseModel):
 class Ending(_Part):
     """What a rater is given at the end. url: where to go on, with {code} in it where the code belongs."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,60}$")] = ""
+    code: Annotated[str, StringConstraints(pattern=CODE)] = ""
     url: Address = ""
 
 
@@ -250,9 +264,12 @@ class Design(_Part):
     def of(cls, said: Mapping[str, Any]) -> Design:  # Any: what JSON can hold
         """Read a design from JSON values. Raises `InvalidDesign` with the first thing that is wrong."""
         try:
-            return cls.model_validate_json(json.dumps(said))
+            # TOML knows dates, JSON does not: as text they are checked like any other.
+            return cls.model_validate_json(json.dumps(said, default=str))
         except ValidationError as error:
-            raise InvalidDesign(_sentence(error)) from error
+            raise InvalidDesign(problem_of(error, patterns=PATTERNS)) from error
+        except (RecursionError, ValueError) as error:
+            raise InvalidDesign(Problem((), "The design is nested too deeply or holds an endless number")) from error
 
     def as_json(self) -> dict[str, Any]:  # Any: what JSON can hold
         """Return the design as JSON values, every setting named."""
@@ -262,10 +279,3 @@ class Design(_Part):
     def sha256(self) -> str:
         """Return the hash of the design's canonical JSON: equal if and only if the settings are."""
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
