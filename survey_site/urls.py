@@ -19,6 +19,7 @@ from survey_site.views import (
     plans,
     rating,
     results,
+    stimuli,
     studies,
     works,
 )
@@ -92,8 +93,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rate/<slug:slug>/trial/", rating.trial, name="rate-trial"),
     path("rate/<slug:slug>/trial/<uuid:code>/", rating.vote, name="rate-vote"),
     path("rate/<slug:slug>/thanks/", entering.thanks, name="rate-thanks"),
-    path("rate/image/<uuid:code>/left.png", rating.image, {"side": "left"}, name="rate-image-left"),
-    path("rate/image/<uuid:code>/right.png", rating.image, {"side": "right"}, name="rate-image-right"),
+    path("rate/image/<uuid:code>/left.png", stimuli.image, {"side": "left"}, name="rate-image-left"),
+    path("rate/image/<uuid:code>/right.png", stimuli.image, {"side": "right"}, name="rate-image-right"),
     # --- API ---
     path("api/v1/", include(api)),
 ]

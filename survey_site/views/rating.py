@@ -4,10 +4,9 @@ from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from generation.images import MissingFile, read_bytes
 from survey_site.forms.votes import VoteForm
 from survey_site.models import Study, Trial
 from survey_site.querysets import TrialQuerySet
@@ -52,20 +51,6 @@ def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
     except (VoteRefused, StudyClosed) as refusal:
         return _problem(request, slug, message=str(refusal), status=status_of(refusal))
     return redirect("rate-trial", slug)
-
-
-@cache_control(private=True, max_age=86400, immutable=True)
-@require_GET
-def image(request: HttpRequest, code: UUID, side: str) -> HttpResponse:
-    """Send one image of the rater's own trial; both images of a pair come in equally many bytes."""
-    shown = _own_trial_or_404(request, code, among=Trial.objects.with_images())
-    try:
-        data = read_bytes(shown.left_image if side == "left" else shown.right_image)
-    except MissingFile as error:
-        raise Http404("This image cannot be found. Please tell the person who sent you here.") from error
-    # Decoders stop at a PNG's IEND: zeros after it hide which of the two files is the larger.
-    length = max(shown.left_image.n_bytes, shown.right_image.n_bytes)
-    return HttpResponse(data.ljust(length, b"\0"), content_type="image/png")
 
 
 def _own_trial_or_404(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Trial:

@@ -221,7 +221,7 @@ def test_the_images_are_those_of_the_trials_sides(client: Client) -> None:
     for trial in Trial.objects.all():
         for side, image in (("left", trial.left_image), ("right", trial.right_image)):
             sent = client.get(reverse(f"rate-image-{side}", args=[trial.code])).content
-            assert sent.rstrip(b"\0") == read_bytes(image).rstrip(b"\0")
+            assert sent.startswith(read_bytes(image))
 
 
 def test_an_image_whose_file_is_gone_is_not_found(client: Client) -> None:
