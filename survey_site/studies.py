@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from analysis.plan import InvalidPlan
 from generation.models import Arm, Batch
+from survey_site.consents import write_first_version
 from survey_site.design_changes import freeze_design
 from survey_site.designs import InvalidDesign
 from survey_site.models import CLEAR_LETTERS, DEFAULT_QUESTION, Comparison, Study
@@ -83,6 +84,7 @@ def open_study(study: Study) -> Study:
         if study.status == Study.Status.DRAFT:
             _freeze(study)
             Comparison.objects.bulk_create(_paired(study), batch_size=1000)
+            write_first_version(study)
             study.opened_at = timezone.now()
         study.status = Study.Status.OPEN
         study.save(update_fields=["status", "opened_at", *FROZEN])
