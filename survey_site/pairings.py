@@ -5,8 +5,8 @@ Image a is always of the arm first by name. Nothing is saved here; `studies.open
 
 import random
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import combinations, cycle, islice, pairwise
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from django.utils.text import slugify
@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from generation.models import Arm, Batch, Image
 from survey_site.designs import Design, Order, Pairing, Sampling
 from survey_site.models import Comparison, Study
+from survey_site.tournaments import endless_blocks
 
 # With three arms there are three pairs of arms to draw from: nothing to gain by drawing cleverly.
 FEWEST_ARMS_TO_SAMPLE = 4
@@ -173,7 +174,13 @@ def _meetings(
     if order.pairing is Pairing.BLOCK:
         _require_every_arm(arms, batches=batches, held=held)
         rng = random.Random(f"block {study.secret}")
-        return list(_block(_by_class(held, batches=batches, rng=rng), order, arms=arms, rng=rng))
+        blocks = endless_blocks(arms, size=order.pairs_per_stimulus or len(arms) // 2, rng=rng)
+        stimuli = _by_class(held, batches=batches, rng=rng)
+        return [
+            Meeting(stimulus, *sorted(pair, key=lambda arm: arm.name))
+            for stimulus, pairs in zip(stimuli, blocks, strict=False)
+            for pair in pairs
+        ]
     wanted = [pair for pair in combinations(arms, 2) if order.baseline in ("", *(arm.name for arm in pair))]
     return [
         Meeting(stimulus, first, second)
@@ -198,40 +205,13 @@ def _require_every_arm(
 
 
 def _by_class(stimuli: Collection[Stimulus], *, batches: Sequence[Batch], rng: random.Random) -> list[Stimulus]:
-    """Return the stimuli class after class, classes and their stimuli each in a drawn order."""
+    """Return the stimuli class after class, so that each class gets a run of blocks; all in a drawn order."""
     labels = {batch.pk: batch for batch in batches}
     classes: dict[str, list[Stimulus]] = defaultdict(list)
     for stimulus in sorted(stimuli):
         classes[labels[stimulus.batch].label_of(stimulus.class_index)].append(stimulus)
     order = rng.sample(sorted(classes), k=len(classes))
     return [stimulus for label in order for stimulus in rng.sample(classes[label], k=len(classes[label]))]
-
-
-def _block(stimuli: Sequence[Stimulus], order: Order, *, arms: Sequence[Arm], rng: random.Random) -> Iterator[Meeting]:
-    """Yield the next few pairs of an endless tournament for each stimulus.
-
-    Stimuli of a class follow each other, so a class sees a run of the tournament: within the study, and within each
-    class, no two pairs of arms differ by more than one. Arms differ by at most one after whole rounds, else by two.
-    """
-    rounds = _tournament(rng.sample(list(arms), k=len(arms)))
-    pairs = cycle([pair for pairs in rng.sample(rounds, k=len(rounds)) for pair in rng.sample(pairs, k=len(pairs))])
-    for stimulus in stimuli:
-        for pair in islice(pairs, order.pairs_per_stimulus or len(arms) // 2):
-            first, second = sorted(pair, key=lambda arm: arm.name)
-            yield Meeting(stimulus, first, second)
-
-
-def _tournament(arms: Sequence[Arm]) -> list[list[tuple[Arm, Arm]]]:
-    """Return the rounds of a round-robin tournament by the circle method; with an odd number one arm rests in each."""
-    circle: list[Arm | None] = [*arms, *([None] if len(arms) % 2 else [])]
-    fixed, turning = circle[0], circle[1:]
-    rounds = []
-    for _ in turning:
-        seats = [fixed, *turning]
-        opposite = zip(seats[: len(seats) // 2], reversed(seats), strict=False)
-        rounds.append([(first, second) for first, second in opposite if first is not None and second is not None])
-        turning = [turning[-1], *turning[:-1]]
-    return rounds
 
 
 def _require_all_met(arms: Sequence[Arm], meetings: Sequence[Meeting]) -> None:
