@@ -22,11 +22,13 @@ CHOICES = np.array([Vote.Choice.LEFT, Vote.Choice.RIGHT, Vote.Choice.SAME])
 ROWS_AT_ONCE = 20_000
 
 
-def fill_study(*, slug: str, comparisons: int, raters: int, votes_each: int, seed: int = 1) -> Study:
-    """Write a closed two-arm study in which every rater judged `votes_each` of the comparisons, in random order."""
+def fill_study(
+    *, slug: str, comparisons: int, raters: int, votes_each: int, status: str = "closed", seed: int = 1
+) -> Study:
+    """Write a two-arm study in which every rater judged `votes_each` of the comparisons, in random order."""
     rng = np.random.default_rng(seed)
     with transaction.atomic():
-        study = _study(slug)
+        study = _study(slug, status=status)
         pairs = _comparisons(study, comparisons)
         panel = Rater.objects.bulk_create([Rater(study=study) for _ in range(raters)], batch_size=2000)
         _write_votes(rng, pairs=[pair.pk for pair in pairs], panel=[rater.pk for rater in panel], each=votes_each)
@@ -38,14 +40,15 @@ def fill_study(*, slug: str, comparisons: int, raters: int, votes_each: int, see
     return study
 
 
-def _study(slug: str) -> Study:
+def _study(slug: str, *, status: str) -> Study:
     arms = [Arm.objects.create(name=name, source=Arm.Source.UPLOADED) for name in ("robust", "vanilla")]
     table = {str(index): f"class {index:03d}" for index in range(100)}
     batch = Batch.objects.create(
         name=slug, source=Batch.Source.IMPORTED, status=Batch.Status.COMPLETE, class_table=table, finished_at=NOW
     )
     batch.arms.set(arms)
-    study = Study.objects.create(title=slug, slug=slug, status="closed", opened_at=NOW, closed_at=NOW)
+    closed_at = NOW if status == "closed" else None
+    study = Study.objects.create(title=slug, slug=slug, status=status, opened_at=NOW, closed_at=closed_at)
     study.arms.set(arms)
     study.batches.set([batch])
     return study
@@ -82,8 +85,8 @@ def _write_votes(rng: np.random.Generator, *, pairs: list[int], panel: list[int]
         )
         _insert(
             Vote._meta.db_table,
-            "id,trial_id,question,choice,response_ms,created_at",
-            [(pk, pk, "preference", choice, ms, NOW) for pk, (_, _, _, _, choice, ms) in chunk],
+            "id,trial_id,question,choice,response_ms,reason,pressed_with,created_at",
+            [(pk, pk, "preference", choice, ms, "", "key", NOW) for pk, (_, _, _, _, choice, ms) in chunk],
         )
 
 

@@ -22,7 +22,7 @@ class LiveSite:
 
     def __init__(self, folder: Path, *, database_url: str | None = None) -> None:
         self.folder = folder
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self.env = {**os.environ, "TWINSEED_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "survey_site.settings"}
         self.env.pop("DATABASE_URL", None)
         if database_url:
@@ -75,7 +75,8 @@ class LiveSite:
         raise AssertionError(f"The server did not start: {(self.folder / 'gunicorn.log').read_text()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
