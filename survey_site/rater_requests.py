@@ -15,6 +15,7 @@ from survey_site.studies import StudyClosed, StudyPaused
 from survey_site.trials import KeyReused, VoteRefused
 
 SALT = "survey_site.rater"
+COOKIE = "twinseed-rater-"
 YEAR = 365 * 24 * 60 * 60
 
 
@@ -29,6 +30,18 @@ def rater_of(request: HttpRequest, study: Study) -> Rater | None:
     if rater is not None:
         rater.study = study
     return rater
+
+
+def is_known(request: HttpRequest, study_id: int) -> bool:
+    """Whether this browser was let into the study, as far as its cookie says."""
+    return _code_in_cookie(request, study_id) is not None
+
+
+def known_codes(request: HttpRequest) -> list[str]:
+    """Return the codes of all raters that this browser is, one a study; forged cookies are none."""
+    study_ids = (name.removeprefix(COOKIE) for name in request.COOKIES if name.startswith(COOKIE))
+    codes = (_code_in_cookie(request, int(study_id)) for study_id in study_ids if study_id.isdecimal())
+    return [str(code) for code in codes if code is not None]
 
 
 def remember_rater(response: HttpResponseBase, rater: Rater) -> None:
@@ -60,7 +73,7 @@ def status_of(refusal: VoteRefused | StudyClosed) -> int:
 
 
 def _cookie_name(study_id: int) -> str:
-    return f"twinseed-rater-{study_id}"
+    return f"{COOKIE}{study_id}"
 
 
 def _code_in_cookie(request: HttpRequest, study_id: int) -> UUID | None:

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -30,6 +31,12 @@ def env_number(name: str, *, default: int, least: int = 0) -> int:
     if text.isdigit() and int(text) >= least:
         return int(text)
     raise ImproperlyConfigured(f"{name} is {text!r}; set it to a whole number of at least {least}.")
+
+
+def env_rate(name: str, *, default: int, period: Literal["m", "h"]) -> str | None:
+    """Read how often a thing may happen in a minute or an hour, as django-ratelimit writes it; None where it is 0."""
+    number = env_number(name, default=default)
+    return f"{number}/{period}" if number else None
 
 
 def writable_folder(path: Path) -> Path:
@@ -164,13 +171,44 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 # --- cache: reports and their charts, for all web processes; anything in it can be made again ---
+CACHE_URL = os.environ.get("TWINSEED_CACHE_URL", "")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": VAR_DIR / "cache",
         "TIMEOUT": 24 * 3600,
         "OPTIONS": {"MAX_ENTRIES": 500},
+    },
+    # What raters' limits count. Each web process counts for itself, which costs microseconds; with n processes up to n
+    # times the limit gets through. Redis counts once for all processes and machines.
+    "limits": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
     }
+    if CACHE_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "limits",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+}
+
+# --- limits: how often one rater or one address may do a thing; 0 for as often as they like ---
+RATELIMIT_USE_CACHE = "limits"
+# Proxies in front of the site that write X-Forwarded-For; without them anybody could write any address there.
+TRUSTED_PROXIES = env_number("TWINSEED_TRUSTED_PROXIES", default=0)
+# A lab's raters, or a class, share one address.
+LIMITS = {
+    "enter": {"address": env_rate("TWINSEED_ENTRIES_PER_HOUR", default=120, period="h")},
+    "vote": {
+        "address": env_rate("TWINSEED_ADDRESS_VOTES_PER_MINUTE", default=6000, period="m"),
+        "rater": env_rate("TWINSEED_VOTES_PER_MINUTE", default=240, period="m"),
+    },
+    "image": {
+        "address": env_rate("TWINSEED_ADDRESS_IMAGES_PER_MINUTE", default=20_000, period="m"),
+        "rater": env_rate("TWINSEED_IMAGES_PER_MINUTE", default=1200, period="m"),
+    },
+    "guess": {"address": env_rate("TWINSEED_GUESSES_PER_MINUTE", default=30, period="m")},
 }
 
 # --- files: static ones from the package, stimuli and checkpoints under var/ ---

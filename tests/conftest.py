@@ -16,7 +16,11 @@ def _own_folders(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()
-    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": tmp_path / "cache"}}
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": tmp_path / "cache"},
+        # A name of its own in this process's memory, so that no test counts what another did.
+        "limits": {**settings.CACHES["limits"], "LOCATION": str(tmp_path)},
+    }
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
