@@ -1,6 +1,7 @@
 """Acts on studies: set one up, open it (which freezes it), pause it, close it."""
 
 import logging
+import random
 import secrets
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from django.utils.text import slugify
 
 from analysis.plan import InvalidPlan
 from generation.models import Arm, Batch
+from survey_site.check_pairs import InvalidChecks, check_comparisons
 from survey_site.consents import write_first_version
 from survey_site.design_changes import freeze_design
 from survey_site.designs import InvalidDesign
@@ -152,9 +154,11 @@ def _freeze(study: Study) -> None:
 
 def _paired(study: Study) -> list[Comparison]:
     try:
-        return comparisons(study)
+        return [*comparisons(study), *check_comparisons(study, rng=random.Random(f"checks {study.secret}"))]
     except NotPairable as error:
         raise StudyNotReady(str(error)) from error
+    except InvalidChecks as error:
+        raise StudyNotReady(f"The rating design cannot be followed. {error}. Change the design first.") from error
 
 
 def _drawn_slug() -> str:
