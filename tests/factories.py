@@ -1,13 +1,15 @@
 """Studies to test with: real rows, and real files where a test looks at pixels."""
 
 import colorsys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import uuid4
 
 import numpy as np
 
 from generation.images import MadeWith, save_images
 from generation.models import Arm, Batch, Image
+from survey_site.design_changes import change_design
+from survey_site.designs import Design
 from survey_site.models import Rater, Study
 from survey_site.raters import enter_study
 from survey_site.studies import create_study, open_study
@@ -35,10 +37,12 @@ def make_study(
     arms: Sequence[str] = ("robust", "vanilla"),
     votes_wanted: int | None = None,
     slug: str | None = None,
+    design: Mapping[str, object] | None = None,
 ) -> Study:
-    """Open a study on a fresh batch, without files."""
+    """Open a study on a fresh batch, without files. design: the settings that differ from the default."""
     batch = make_batch(n_pairs, arms=arms)
-    return open_study(_draft(batch, votes_wanted=votes_wanted, slug=slug))
+    draft = _draft(batch, votes_wanted=votes_wanted, slug=slug)
+    return open_study(change_design(draft, Design.of(design or {})))
 
 
 def make_study_with_files(n_pairs: int = 4, *, votes_wanted: int | None = None, slug: str | None = None) -> Study:
