@@ -1,10 +1,23 @@
-"""Giving a rater's open trials back at once, so that others get them without waiting for the leases to run out."""
+"""Giving trials back at once, so that others get them without waiting for the leases to run out."""
+
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
 
 from survey_site.counters import count_lapsed
-from survey_site.models import Comparison, Rater, Trial
+from survey_site.designs import Outcome
+from survey_site.models import Comparison, Rater, Study, Trial
+from survey_site.platforms import Person
+from survey_site.raters import end_rater, person_hash, submission_hash
+
+
+@dataclass(frozen=True)
+class EndedPart:
+    """A part that the platform ended. n_released: open trials that went back."""
+
+    rater: Rater
+    n_released: int
 
 
 def release_trials(rater: Rater) -> int:
@@ -14,11 +27,35 @@ def release_trials(rater: Rater) -> int:
     all who wait for more than one comparison wait in that order, so nobody waits in a circle.
     """
     with transaction.atomic():
-        Rater.objects.select_for_update(of=("self",), no_key=True).get(pk=rater.pk)
-        wanted = list(rater.trials.open().values_list("comparison", flat=True))
-        locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=wanted)
-        held = list(rater.trials.open().filter(comparison__in=list(locked.order_by("pk"))))
+        list(Rater.objects.select_for_update(of=("self",), no_key=True).filter(pk=rater.pk))
+        wanted = rater.trials.open().values_list("comparison", flat=True)
+        locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=list(wanted)).order_by("pk")
+        # First the locks, then a fresh look: one may have lapsed a moment ago.
+        held = list(rater.trials.open().filter(comparison__in=list(locked)))
         Trial.objects.filter(pk__in=[trial.pk for trial in held]).update(lapsed_at=timezone.now())
         for trial in held:
             count_lapsed(trial)
     return len(held)
+
+
+def end_part(study: Study, person: Person, *, outcome: Outcome) -> EndedPart | None:
+    """End the part of somebody whom a platform sent and give the open trials back; None for nobody we know.
+
+    A rater who ended before, such as by answering everything, keeps that outcome.
+    """
+    with transaction.atomic():
+        rater = part_of(study, person)
+        if rater is None:
+            return None
+        rater = end_rater(rater, outcome)
+        return EndedPart(rater, n_released=release_trials(rater))
+
+
+def part_of(study: Study, person: Person) -> Rater | None:
+    """Return the rater of a submission, or of a person whose link named no submission."""
+    raters = study.raters.filter(platform=person.platform, withdrawn_at__isnull=True)
+    if person.submission_id and (known := raters.filter(submission_hash=submission_hash(study, person)).first()):
+        return known
+    # A person's earlier submission, such as one that was returned, must not end the one that came after it.
+    nameless = raters.filter(submission_hash="")
+    return nameless.filter(person_hash=person_hash(study, person)).first() if person.person_id else None

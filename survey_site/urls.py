@@ -21,6 +21,7 @@ from survey_site.views import (
     results,
     stimuli,
     studies,
+    webhooks,
     works,
 )
 
@@ -95,6 +96,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rate/<slug:slug>/thanks/", entering.thanks, name="rate-thanks"),
     path("rate/image/<uuid:code>/left.png", stimuli.image, {"side": "left"}, name="rate-image-left"),
     path("rate/image/<uuid:code>/right.png", stimuli.image, {"side": "right"}, name="rate-image-right"),
+    # --- crowd platforms ---
+    path("platforms/<slug:platform>/<slug:slug>/", webhooks.message, name="platform-message"),
     # --- API ---
     path("api/v1/", include(api)),
 ]
