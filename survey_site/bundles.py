@@ -9,6 +9,7 @@ from survey_site.exports import VOTE_COLUMNS, vote_rows
 from survey_site.models import Study
 from survey_site.results import bootstrap_rounds
 from survey_site.vote_logs import pair_rows
+from survey_site.withdrawals import withdrawn_tally
 
 
 def write_study_bundle(study: Study, target: BinaryIO) -> Report:
@@ -36,6 +37,7 @@ def bundled_study(study: Study) -> BundledStudy:
             "status": study.status,
             "opened_at": study.opened_at.isoformat() if study.opened_at else None,
             "closed_at": study.closed_at.isoformat() if study.closed_at else None,
+            "raters_withdrawn": withdrawn_tally(study).withdrawn,
         },
     )
 

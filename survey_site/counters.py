@@ -30,6 +30,14 @@ def count_vote(trial: Trial) -> None:
         _move(trial, votes=1, leases=0, shown=1)
 
 
+def count_erased(trial: Trial, *, is_answered: bool) -> None:
+    """A trial is about to be erased with its votes, because its rater withdraws."""
+    if is_answered:
+        _move(trial, votes=-1, leases=0, shown=-1)
+    elif trial.lapsed_at is None:
+        _move(trial, votes=0, leases=-1, shown=-1)
+
+
 def mend_counters() -> int:
     """Set wrong counters to what the trials and votes say; return how many comparisons were wrong."""
     with transaction.atomic():

@@ -85,7 +85,10 @@ def _state(study: Study) -> str:
     votes = study.comparisons.aggregate(n=Sum("n_votes", default=0))["n"]
     # A closed study takes no votes; elsewhere any new vote, be it a replacing one, may be this study's.
     newest = "" if study.status == Study.Status.CLOSED else Vote.objects.aggregate(newest=Max("pk"))["newest"]
-    parts = (study.pk, study.secret, study.status, votes, newest, study.plan_sha256, study.is_simulated, _software())
+    # Who withdraws may have answered nothing but checks.
+    withdrawn = study.raters.filter(withdrawn_at__isnull=False).count()
+    study_is = (study.pk, study.secret, study.status, study.plan_sha256, study.is_simulated)
+    parts = (*study_is, votes, newest, withdrawn, _software())
     return "report-" + sha256(repr(parts).encode()).hexdigest()
 
 

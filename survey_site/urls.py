@@ -22,6 +22,7 @@ from survey_site.views import (
     stimuli,
     studies,
     webhooks,
+    withdrawing,
     works,
 )
 
@@ -94,6 +95,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rate/<slug:slug>/trial/", rating.trial, name="rate-trial"),
     path("rate/<slug:slug>/trial/<uuid:code>/", rating.vote, name="rate-vote"),
     path("rate/<slug:slug>/thanks/", entering.thanks, name="rate-thanks"),
+    path("rate/<slug:slug>/withdraw/", withdrawing.page, name="rate-withdraw"),
+    path("rate/<slug:slug>/withdraw/erase/", withdrawing.erase, name="rate-withdraw-erase"),
+    path("rate/<slug:slug>/withdraw/done/", withdrawing.done, name="rate-withdrawn"),
     path("rate/image/<uuid:code>/left.png", stimuli.image, {"side": "left"}, name="rate-image-left"),
     path("rate/image/<uuid:code>/right.png", stimuli.image, {"side": "right"}, name="rate-image-right"),
     # --- crowd platforms ---

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
-from survey_site.models import Rater, Study
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from survey_site.counters import count_erased
+from survey_site.models import CLEAR_LETTERS, Comparison, Rater, Study, Trial, Vote
 
 
 class UnknownWithdrawalCode(Exception):
@@ -20,14 +25,27 @@ class WithdrawnTally:
 def withdraw(rater: Rater) -> None:
     """Erase everything about a rater but the fact that there was one, and give the votes' places back.
 
-    Works at any time, in a closed study too. Withdrawing again changes nothing.
+    Works at any time, in a closed study too. Withdrawing again changes nothing. As everywhere, the rater is locked
+    first, then the comparisons in the order of their keys.
     """
-    raise NotImplementedError
+    with transaction.atomic():
+        rater = Rater.objects.select_for_update(of=("self",), no_key=True).get(pk=rater.pk)
+        if rater.withdrawn_at is None:
+            _erase_trials(rater)
+            rater.answers.all().delete()
+            _tombstone(rater).save(force_update=True)
 
 
 def rater_by_withdrawal_code(study: Study | None, code: str) -> Rater:
     """Return the rater with a code as people type it, of one study or of any. Raises `UnknownWithdrawalCode`."""
-    raise NotImplementedError
+    raters = Rater.objects.all() if study is None else study.raters.all()
+    letters = "".join(letter for letter in code.lower() if letter in CLEAR_LETTERS)
+    found = raters.filter(withdrawal_code=letters).select_related("study").first() if letters else None
+    if found is None:
+        raise UnknownWithdrawalCode(
+            _("Nothing in this study belongs to this code. Look whether every letter is right, and type it again.")
+        )
+    return found
 
 
 def withdrawn_tally(study: Study) -> WithdrawnTally:
@@ -35,3 +53,21 @@ def withdrawn_tally(study: Study) -> WithdrawnTally:
     return WithdrawnTally(
         withdrawn=study.raters.filter(withdrawn_at__isnull=False).count(), raters=study.raters.count()
     )
+
+
+def _erase_trials(rater: Rater) -> None:
+    shown = rater.trials.order_by().values("comparison")
+    list(Comparison.objects.select_for_update(no_key=True).filter(pk__in=shown).order_by("pk").values_list("pk"))
+    # Read under the locks: somebody may have reclaimed one a moment ago.
+    trials = list(rater.trials.all())
+    answered = set(Vote.objects.filter(trial__rater=rater).values_list("trial", flat=True))
+    for trial in trials:
+        count_erased(trial, is_answered=trial.pk in answered)
+    Trial.objects.filter(rater=rater).delete()
+
+
+def _tombstone(rater: Rater) -> Rater:
+    """Return the row that stays: with a new code, so that the browser's cookie leads nowhere, and nothing else."""
+    now = timezone.now()
+    # The order's key is cleared as well: it is the seed of what the rater was shown.
+    return Rater(pk=rater.pk, study_id=rater.study_id, order_key=0, created_at=now, withdrawn_at=now)

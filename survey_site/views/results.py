@@ -22,6 +22,7 @@ from survey_site.models import Study
 from survey_site.plans import described, plan_is_intact
 from survey_site.preferred_pairs import preferred_pairs
 from survey_site.results import KeptReport, kept_report, study_report
+from survey_site.withdrawals import withdrawn_tally
 
 FLAGGED_SHOWN = 12
 
@@ -31,7 +32,7 @@ FLAGGED_SHOWN = 12
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the report of a study, or why there is none yet."""
     study = get_object_or_404(Study, slug=slug)
-    context: dict[str, object] = {"study": study, "section": "studies"}
+    context: dict[str, object] = {"study": study, "withdrawn": withdrawn_tally(study), "section": "studies"}
     try:
         context |= _shown(study, kept_report(study, meanwhile=get_ready))
     except InvalidVotes as error:

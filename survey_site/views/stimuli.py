@@ -8,6 +8,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
 
 from generation.images import MissingFile, read_bytes
+from survey_site.limits import Act, limited
 from survey_site.models import Study, Trial
 from survey_site.rater_requests import UnknownTrial, own_trial
 
@@ -15,6 +16,7 @@ from survey_site.rater_requests import UnknownTrial, own_trial
 HOUR = 3600
 
 
+@limited(Act.IMAGE)
 # no-transform: a proxy that compresses on the way would tell how well each of the two compresses.
 @cache_control(private=True, max_age=HOUR, immutable=True, no_transform=True)
 @require_GET

@@ -13,6 +13,7 @@ from survey_site.plans import described, plan_is_intact
 from survey_site.researchers import researcher_of
 from survey_site.results import tally_of
 from survey_site.studies import StudyNotReady, close_study, create_study, open_study, pause_study
+from survey_site.withdrawals import withdrawn_tally
 
 
 @login_required
@@ -51,6 +52,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "study": study,
         "tally": tally_of(study),
+        "withdrawn": withdrawn_tally(study),
         "plan": described(study.analysis_plan),
         "plan_is_intact": plan_is_intact(study),
         "rating_link": request.build_absolute_uri(study.rating_path),
