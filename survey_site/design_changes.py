@@ -13,14 +13,18 @@ class DesignFrozen(Exception):
 def change_design(study: Study, design: Design) -> Study:
     """Give a draft another design. Raises `DesignFrozen` once the study has opened."""
     with transaction.atomic():
-        study = Study.objects.select_for_update().get(pk=study.pk)
-        if study.status != Study.Status.DRAFT:
-            raise DesignFrozen(
-                "How a study asks is frozen when it opens, so that all raters are asked alike. "
-                "Set up another study to ask differently."
-            )
+        study = _locked_draft(study)
         study.design = design.as_json()
         study.save(update_fields=["design"])
+    return study
+
+
+def want_votes(study: Study, votes_wanted: int | None) -> Study:
+    """Give a draft another number of votes wanted per comparison. Raises `DesignFrozen` once the study has opened."""
+    with transaction.atomic():
+        study = _locked_draft(study)
+        study.votes_wanted = votes_wanted
+        study.save(update_fields=["votes_wanted"])
     return study
 
 
@@ -31,3 +35,13 @@ def freeze_design(study: Study) -> None:
     """
     design = study.how
     study.design, study.design_sha256 = design.as_json(), design.sha256
+
+
+def _locked_draft(study: Study) -> Study:
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.status != Study.Status.DRAFT:
+        raise DesignFrozen(
+            "How a study asks is frozen when it opens, so that all raters are asked alike. "
+            "Set up another study to ask differently."
+        )
+    return study
