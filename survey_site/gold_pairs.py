@@ -24,6 +24,16 @@ class PicturedPair:
     image_a: Image | None
     image_b: Image | None
 
+    @property
+    def images(self) -> tuple[Image | None, Image | None]:
+        """Both images, for a loop."""
+        return self.image_a, self.image_b
+
+    @property
+    def label(self) -> str:
+        """The label shown above the pair; empty where the first image is missing."""
+        return self.image_a.batch.label_of(self.image_a.class_index) if self.image_a else ""
+
 
 def images_of(study: Study) -> QuerySet[Image]:
     """Return the finished images of a study's batches and arms, those of one class and seed side by side."""

@@ -74,7 +74,7 @@ class EndingForm(forms.Form):
     )
 
 
-class DistinctRows(forms.BaseFormSet[QuestionForm]):
+class DistinctRows(forms.BaseFormSet):  # type: ignore[type-arg]  # takes no parameter at run time
     """Rows of which no two have the same name in exports."""
 
     taken: tuple[str, ...] = ()

@@ -44,7 +44,9 @@ class DesignForms:
         }
         self.items = ItemFormSet(data, prefix="items", initial=item_rows(design.welcome.questionnaire))
         self.questions = QuestionFormSet(data, prefix="questions", initial=question_rows(design.page.questions))
-        self._design: Design | None = None
+        self.design: Design | None = None if data is not None else design
+        """What was read: as stored, or as sent once `is_valid` said so; None for what cannot be read."""
+        self.votes_wanted = study.votes_wanted
 
     @property
     def sections(self) -> dict[str, SectionForm]:
@@ -69,22 +71,33 @@ class DesignForms:
         if False in {part.is_valid() for part in parts}:
             return False
         try:
-            self._design = Design.of(self._document())
+            self.design = Design.of(self._document())
         except InvalidDesign as error:
             self._blame(error.problem)
-        return self._design is not None
+            return False
+        self.votes_wanted = self.order.cleaned_data["votes_wanted"]
+        return True
 
     @property
-    def design(self) -> Design:
-        """The design that was read; for valid forms."""
-        assert self._design is not None, "only valid forms have a design"
-        return self._design
+    def faulty(self) -> set[str]:
+        """The names of the sections with something to correct."""
+        # Forms' errors and lists of them: all that is asked is whether there are any.
+        further: dict[str, Any] = {
+            "entry": [form.errors for form in self.endings.values()],
+            "welcome": [*self.items.errors, self.items.non_form_errors()],
+            "page": [*self.questions.errors, self.questions.non_form_errors()],
+        }
+        return {name for name, form in self.sections.items() if form.errors or any(further.get(name, []))}
 
     @property
-    def votes_wanted(self) -> int | None:
-        """The votes wanted per comparison; for valid forms."""
-        wanted: int | None = self.order.cleaned_data["votes_wanted"]
-        return wanted
+    def has_endings(self) -> bool:
+        """Tell whether any code or address is set, or is to be corrected."""
+        return any(form.errors or form["code"].value() or form["url"].value() for form in self.endings.values())
+
+    @property
+    def n_for_practice(self) -> int:
+        """How many of the gold pairs are for practice."""
+        return sum(pair["for_practice"] for pair in self.gold)
 
     def _document(self) -> dict[str, Any]:
         document = {name: section.document() for name, section in self.sections.items()}
