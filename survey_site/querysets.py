@@ -28,6 +28,10 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
         """Keep the comparisons that the study is about."""
         return self.filter(kind="normal")
 
+    def for_practice(self) -> "ComparisonQuerySet":
+        """Keep the practice comparisons, in the order in which raters get them, with what a page shows of them."""
+        return self.filter(kind="practice").select_related("image_a__batch", "image_b").order_by("position")
+
     def under_target(self) -> "ComparisonQuerySet":
         """Keep those that want more votes than they have or may get from open trials."""
         return self.filter(Q(votes_wanted__isnull=True) | Q(votes_wanted__gt=F("n_votes") + F("n_open")))

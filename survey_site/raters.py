@@ -72,6 +72,14 @@ def next_step(rater: Rater) -> Step:
     return Step.INSTRUCTIONS if instructs(welcome) else Step.RATE
 
 
+def may_try_again(rater: Rater) -> bool:
+    """Tell whether the rater's ending can be undone: no agreement, or no place and nothing answered."""
+    if rater.withdrawn_at is not None:
+        return False
+    turned_away = rater.outcome == Outcome.QUOTA_FULL and not rater.answers.exists() and not rater.trials.exists()
+    return rater.outcome == Outcome.NO_CONSENT or turned_away
+
+
 def instructs(welcome: Welcome) -> bool:
     """Tell whether there is a page of instructions; where there is none, the first page says how it goes."""
     return bool(welcome.instructions or welcome.practice)
@@ -148,7 +156,7 @@ def _new(study: Study, *, person: Person | None, invitation: Invitation | None) 
     if person is not None:
         rater.platform = person.platform
         rater.person_hash, rater.submission_hash = person_hash(study, person), submission_hash(study, person)
-        rater.platform_id = person.person_id if study.how.entry.keeps_platform_ids else ""
+        rater.platform_id = person.person_id if person.platform and study.how.entry.keeps_platform_ids else ""
     if not _has_place(study):
         rater.outcome, rater.ended_at = Outcome.QUOTA_FULL, timezone.now()
     rater.save(force_insert=True)
@@ -160,17 +168,10 @@ def _returned(rater: Rater, *, person: Person | None) -> Rater:
     study, rater = rater.study, _locked(rater)
     if person is not None and person.submission_id and not rater.outcome:
         rater.submission_hash = submission_hash(study, person)
-    if _may_try_again(rater) and study.status == Study.Status.OPEN and _has_place(study):
+    if may_try_again(rater) and study.status == Study.Status.OPEN and _has_place(study):
         rater.outcome, rater.ended_at = "", None
     rater.save(update_fields=["submission_hash", "outcome", "ended_at"])
     return rater
-
-
-def _may_try_again(rater: Rater) -> bool:
-    if rater.withdrawn_at is not None:
-        return False
-    turned_away = rater.outcome == Outcome.QUOTA_FULL and not rater.answers.exists() and not rater.trials.exists()
-    return rater.outcome == Outcome.NO_CONSENT or turned_away
 
 
 def _has_place(study: Study) -> bool:

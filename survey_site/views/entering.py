@@ -1,15 +1,24 @@
-"""What stands between a link and the first pair, and between the last pair and the way home."""
+"""The first page: what will be asked, and the button that lets a rater in."""
+
+from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from survey_site.durations import expected_part
+from survey_site.invitations import CODE_PARAMETER, InvalidInvitation
+from survey_site.limits import Act, is_robot, limited
 from survey_site.models import Rater, Study
+from survey_site.platforms import MissingPerson
 from survey_site.rater_requests import rater_of, remember_rater
-from survey_site.raters import enter_study
+from survey_site.raters import Step, enter_study, instructs, may_try_again, next_step, resume_rater
 from survey_site.studies import StudyClosed, require_open
-from survey_site.trials import Standing, lease_trials, queue_of
+from survey_site.views.arrivals import arrival_of, carried, remember_way, visitor
+from survey_site.views.endings import PLATFORMS, not_open
+from survey_site.views.steps import go_on, to_step
 
 
 @never_cache
@@ -17,45 +26,84 @@ from survey_site.trials import Standing, lease_trials, queue_of
 def welcome(request: HttpRequest, slug: str) -> HttpResponse:
     """Say what will be asked; a rater who was here before goes on at once."""
     study = get_object_or_404(Study, slug=slug)
-    rater = rater_of(request, study)
+    rater = _remembered(request, study)
+    has_ended = rater is not None and next_step(rater) is Step.ENDED
+    if rater is not None and has_ended and not may_try_again(rater):
+        return redirect("rate-ended", slug)
     try:
         require_open(study)
     except StudyClosed as reason:
-        return _not_open(request, study, rater=rater, reason=reason)
-    if rater is not None:
-        return redirect("rate-trial", slug)
-    n_comparisons = study.comparisons.normal().count()
-    return render(request, "rating/welcome.html", {"study": study, "n_comparisons": n_comparisons})
+        return not_open(request, study, rater=rater, reason=str(reason))
+    if rater is not None and not has_ended:
+        return to_step(rater)
+    if study.how.entry.way == "platform" and rater is None:
+        try:
+            arrival_of(study, request.GET)
+        except MissingPerson as error:
+            return _no_entry(request, study, complaint=str(error))
+    return _welcome(request, study)
 
 
 @require_POST
+@limited(Act.ENTER)
 def enter(request: HttpRequest, slug: str) -> HttpResponse:
     """Let a new rater in, or an old one go on, and lease the next trials."""
     study = get_object_or_404(Study, slug=slug)
+    if is_robot(request):
+        complaint = _("A field was filled in that is to stay empty. Open the study again and press the button only.")
+        return _no_entry(request, study, complaint=complaint)
     try:
-        rater = rater_of(request, study) or enter_study(study)
-        lease_trials(rater)
+        rater = _let_in(request, study)
     except StudyClosed:
         return redirect("rate", slug)
-    response = redirect("rate-trial", slug)
+    except MissingPerson as error:
+        return _no_entry(request, study, complaint=str(error))
+    except InvalidInvitation as error:
+        return _welcome(request, study, complaint=str(error))
+    response = go_on(rater)
     remember_rater(response, rater)
+    remember_way(response, study, request.POST)
     return response
 
 
-@never_cache
-@require_GET
-def thanks(request: HttpRequest, slug: str) -> HttpResponse:
-    """Thank a rater who has finished, or who stops for now."""
-    study = get_object_or_404(Study, slug=slug)
+def _remembered(request: HttpRequest, study: Study) -> Rater | None:
+    """Return the rater whom the browser remembers, unless the link names somebody else."""
     rater = rater_of(request, study)
     if rater is None:
-        return redirect("rate", slug)
-    queue = queue_of(rater)
-    may_continue = study.status == Study.Status.OPEN and queue.standing is not Standing.FINISHED
-    return render(request, "rating/thanks.html", {"study": study, "queue": queue, "may_continue": may_continue})
+        return None
+    parameters = request.POST or request.GET
+    try:
+        arrival = arrival_of(study, parameters)
+    except (MissingPerson, InvalidInvitation):
+        # The link names nobody, as the pages of the study themselves don't.
+        return rater
+    return rater if arrival.is_of(rater) else None
 
 
-def _not_open(request: HttpRequest, study: Study, *, rater: Rater | None, reason: StudyClosed) -> HttpResponse:
-    """Say that the study takes no answers now, and that those given are kept."""
-    n_votes = queue_of(rater).n_votes if rater else 0
-    return render(request, "rating/not_open.html", {"study": study, "reason": reason, "n_votes": n_votes})
+def _let_in(request: HttpRequest, study: Study) -> Rater:
+    rater = _remembered(request, study)
+    if rater is not None:
+        return resume_rater(rater)
+    arrival = arrival_of(study, request.POST)
+    anybody = visitor(request.POST) if study.how.entry.way == "open" else None
+    return enter_study(study, person=arrival.person or anybody, invitation=arrival.invitation)
+
+
+def _welcome(request: HttpRequest, study: Study, *, complaint: str = "") -> HttpResponse:
+    parameters = request.POST or request.GET
+    context = {
+        "study": study,
+        "part": expected_part(study),
+        "instructs": instructs(study.how.welcome),
+        "platform": PLATFORMS.get(study.how.entry.platform, ""),
+        "carried": carried(study, parameters),
+        "code": parameters.get(CODE_PARAMETER, ""),
+        "visit": uuid4(),
+        "complaint": complaint,
+    }
+    return render(request, "rating/welcome.html", context, status=400 if complaint else 200)
+
+
+def _no_entry(request: HttpRequest, study: Study, *, complaint: str) -> HttpResponse:
+    """Say on one page why nobody can enter like this, and what to do."""
+    return render(request, "rating/no_entry.html", {"study": study, "complaint": complaint}, status=400)

@@ -1,0 +1,48 @@
+"""How long a rater's part takes, told on the first page."""
+
+import math
+from statistics import median
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from survey_site.check_plans import n_trials
+from survey_site.designs import PREFERENCE
+from survey_site.models import Rater, Study, Vote
+
+# Until the study has answers of its own, and what a pair takes besides: reading the label, looking, the next images.
+FIRST_GUESS_MS = 5000
+BESIDES_MS = 1000
+FEWEST_TIMES = 20
+# The latest raters, whose votes are found by an index however many the study has.
+LATEST_RATERS = 20
+LATEST_VOTES = 400
+READING_MS = 60_000
+
+
+class Part(NamedTuple):
+    """What one rater is asked: pairs, without those for practice, and minutes."""
+
+    n_pairs: int
+    minutes: int
+    may_be_fewer: bool
+    """Others may give the votes that are wanted first."""
+
+
+def expected_part(study: Study) -> Part:
+    """Return what a rater who comes now can expect; the time is a median of those who came last, or a guess."""
+    design = study.how
+    normal = study.comparisons.normal().aggregate(last=Max("position", default=-1))["last"] + 1
+    wanted = min(normal, design.order.trials_per_rater or normal)
+    # Where the checks stand differs from rater to rater, and their number by one at most.
+    n_pairs = n_trials(wanted, checks=design.checks, key=0, secret=study.secret)
+    n_steps = sum(map(bool, (design.welcome.consent, design.welcome.questionnaire, design.welcome.instructions)))
+    ms = (n_pairs + design.welcome.practice) * (_response_ms(study) + BESIDES_MS) + n_steps * READING_MS
+    return Part(n_pairs, minutes=max(1, math.ceil(ms / 60_000)), may_be_fewer=study.votes_wanted is not None)
+
+
+def _response_ms(study: Study) -> float:
+    latest = list(Rater.objects.filter(study=study).order_by("-pk").values_list("pk", flat=True)[:LATEST_RATERS])
+    votes = Vote.objects.filter(trial__rater__in=latest, question=PREFERENCE, response_ms__isnull=False)
+    times = [ms for ms in votes.order_by().values_list("response_ms", flat=True)[:LATEST_VOTES] if ms is not None]
+    return median(times) if len(times) >= FEWEST_TIMES else FIRST_GUESS_MS * (1 + len(study.how.page.questions))
