@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from analysis.plan import InvalidPlan
 from generation.models import Arm, Batch
@@ -130,11 +131,11 @@ def open_ready_studies() -> list[Study]:
 def require_open(study: Study) -> None:
     """Raise `StudyClosed` or `StudyPaused` where the study takes no votes."""
     if study.status == Study.Status.PAUSED:
-        raise StudyPaused("This study is paused. Please come back later.")
+        raise StudyPaused(_("This study is paused. Please come back later."))
     if study.status == Study.Status.CLOSED:
-        raise StudyClosed("This study is closed and takes no more answers.")
+        raise StudyClosed(_("This study is closed and takes no more answers."))
     if study.status == Study.Status.DRAFT:
-        raise StudyPaused("This study has not opened yet. Please come back later.")
+        raise StudyPaused(_("This study has not opened yet. Please come back later."))
 
 
 def _locked(study: Study) -> Study:

@@ -11,8 +11,10 @@ from survey_site.forms.votes import VoteForm
 from survey_site.models import Study, Trial
 from survey_site.querysets import TrialQuerySet
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
+from survey_site.raters import Step, next_step
 from survey_site.studies import StudyClosed
 from survey_site.trials import Standing, VoteRefused, queue_of, record_vote
+from survey_site.views.steps import to_step
 
 
 @never_cache
@@ -23,6 +25,8 @@ def trial(request: HttpRequest, slug: str) -> HttpResponse:
     rater = rater_of(request, study)
     if rater is None or study.status != Study.Status.OPEN:
         return redirect("rate", slug)
+    if next_step(rater) is not Step.RATE:
+        return to_step(rater)
     queue = queue_of(rater)
     if queue.standing is Standing.FINISHED:
         return redirect("rate-thanks", slug)
