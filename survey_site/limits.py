@@ -92,7 +92,7 @@ def client_address(request: HttpRequest) -> str:
     written by the caller and may be anything.
     """
     hops = settings.TRUSTED_PROXIES
-    forwarded = [address.strip() for address in request.headers.get("X-Forwarded-For", "").split(",")]
+    forwarded = [address.strip() for address in request.headers.get("X-Forwarded-For", "").split(",") if address]
     if hops and len(forwarded) >= hops:
         return forwarded[-hops]
     return str(request.META.get("REMOTE_ADDR", ""))
@@ -106,7 +106,9 @@ def client_network(request: HttpRequest) -> str:
     except ValueError:
         # A Unix socket has no address. Without TRUSTED_PROXIES, all that come through it are one.
         return "unknown"
-    return str(ipaddress.ip_network(f"{known}/64", strict=False)) if known.version == 6 else str(known)
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    return str(known.ipv4_mapped or ipaddress.ip_network(f"{known}/64", strict=False))
 
 
 def _is_let_in(request: HttpRequest, act: Act, *, slug: object) -> bool:
