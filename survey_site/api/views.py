@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from survey_site.api.authentication import RaterCookie
 from survey_site.api.serializers import QueueSerializer
 from survey_site.forms.votes import VoteForm
+from survey_site.limits import Act, as_json, limited
 from survey_site.models import Rater, Study, Trial
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
 from survey_site.studies import StudyClosed, require_open
@@ -34,6 +35,7 @@ def trials(request: Request, slug: str) -> Response:
     return _queue(rater)
 
 
+@limited(Act.VOTE, reply=as_json)
 @api_view(["POST"])
 @authentication_classes([RaterCookie])
 @permission_classes([AllowAny])

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from survey_site.forms.votes import VoteForm
+from survey_site.limits import Act, limited
 from survey_site.models import Study, Trial
 from survey_site.querysets import TrialQuerySet
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
@@ -36,6 +37,7 @@ def trial(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "rating/trial.html", {"study": study, "queue": queue, "shown": shown})
 
 
+@limited(Act.VOTE)
 @require_http_methods(["GET", "POST"])
 def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
     """Take the answer to a trial, then show the next; a GET (a reloaded error page) only leads back."""
