@@ -45,14 +45,26 @@ def make_study(
     return open_study(change_design(draft, Design.of(design or {})))
 
 
-def make_study_with_files(n_pairs: int = 4, *, votes_wanted: int | None = None, slug: str | None = None) -> Study:
+def make_draft(n_pairs: int = 4) -> Study:
+    """Set up a study that has not opened, on a fresh batch without files."""
+    return _draft(make_batch(n_pairs), votes_wanted=None, slug=None)
+
+
+def make_study_with_files(
+    n_pairs: int = 4,
+    *,
+    votes_wanted: int | None = None,
+    slug: str | None = None,
+    design: Mapping[str, object] | None = None,
+) -> Study:
     """Open a study whose images are small drawn balls, files and all; the two arms differ in bytes and look."""
     batch = make_batch(n_pairs, made=False)
     save_images(
         [(image, drawn_ball(image.seed, noise=12.0 * (image.arm.name == "vanilla"))) for image in batch.images.all()],
         made_with=MadeWith(),
     )
-    return open_study(_draft(batch, votes_wanted=votes_wanted, slug=slug))
+    draft = _draft(batch, votes_wanted=votes_wanted, slug=slug)
+    return open_study(change_design(draft, Design.of(design or {})))
 
 
 def drawn_ball(seed: int, *, noise: float, size: int = 64) -> np.ndarray:
