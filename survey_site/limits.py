@@ -4,6 +4,7 @@ django-ratelimit counts, in the cache called "limits". Its windows are fixed, an
 """
 
 import ipaddress
+import logging
 import math
 from collections.abc import Callable
 from enum import StrEnum
@@ -16,9 +17,12 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_ratelimit.core import get_usage  # type: ignore[import-untyped]
+from redis import RedisError
 
 from survey_site.models import Study
 from survey_site.rater_requests import is_known, known_codes
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -122,13 +126,14 @@ def _wait(request: HttpRequest, act: Act, *, who: str, key: str) -> int:
     rate = settings.LIMITS[act].get(who)
     if rate is None:
         return 0
-    usage = get_usage(
-        request, group=f"{act}.{who}", key=lambda group, request: key, rate=rate, method=get_usage.ALL, increment=True
-    )
-    if usage is None or not usage["should_limit"]:
+    group = f"{act}.{who}"
+    try:
+        usage = get_usage(request, group, key=lambda _group, _request: key, rate=rate, increment=True)
+    except RedisError:
+        # Raters go on without limits rather than not at all.
+        logger.warning("The cache that counts what raters do cannot be reached; nothing is limited.", exc_info=True)
         return 0
-    # Where the cache cannot be reached the time that is left is unknown.
-    return max(1, int(usage["time_left"]))
+    return max(1, int(usage["time_left"])) if usage and usage["should_limit"] else 0
 
 
 def _sentence(seconds: int) -> str:

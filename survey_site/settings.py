@@ -189,6 +189,8 @@ CACHES = {
     "limits": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
+        # A vote does not wait for a cache that is down.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     }
     if CACHE_URL
     else {
@@ -200,6 +202,8 @@ CACHES = {
 
 # --- limits: how often one rater or one address may do a thing; 0 for as often as they like ---
 RATELIMIT_USE_CACHE = "limits"
+# A count that a full cache threw away between two steps is no reason to turn somebody down.
+RATELIMIT_FAIL_OPEN = True
 # Proxies in front of the site that write X-Forwarded-For; without them anybody could write any address there.
 TRUSTED_PROXIES = env_number("TWINSEED_TRUSTED_PROXIES", default=0)
 # A lab's raters, or a class, share one address.
@@ -236,6 +240,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
+
+# --- Prolific: for the commands that ask it for submissions or set up its messages ---
+PROLIFIC_TOKEN = os.environ.get("TWINSEED_PROLIFIC_TOKEN", "")
+PROLIFIC_URL = os.environ.get("TWINSEED_PROLIFIC_URL", "https://api.prolific.com/api/v1/")
 
 # A queue and, in the Procfile, a worker each: no batch waits behind a training, no sweep behind the chunks of a batch.
 QUEUES = ("celery", "laboratory", "upkeep")

@@ -135,6 +135,16 @@ def test_a_rate_of_none_is_no_limit(settings: Settings) -> None:
     assert [seconds_to_wait(request, Act.ENTER) for _number in range(300)] == [0] * 300
 
 
+def test_raters_go_on_while_the_cache_is_down(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    allow(settings, vote={"rater": "1/m", "address": "1/m"})
+    nobody_listens = "redis://127.0.0.1:1/"
+    redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": nobody_listens}
+    settings.CACHES = {**settings.CACHES, "limits": redis}
+    request = RequestFactory().post("/")
+    assert [seconds_to_wait(request, Act.VOTE) for _number in range(3)] == [0, 0, 0]
+    assert "nothing is limited" in caplog.text
+
+
 def test_a_decorated_view_is_not_called_past_the_limit(settings: Settings) -> None:
     allow(settings, vote={"address": "1/h"})
     calls = []
