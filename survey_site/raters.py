@@ -53,6 +53,8 @@ def enter_study(study: Study, *, person: Person | None = None, invitation: Invit
 
 def resume_rater(rater: Rater) -> Rater:
     """Let a rater whom the browser remembers try again, where the ending allows it; else change nothing."""
+    if not may_try_again(rater):
+        return rater
     with transaction.atomic():
         rater.study = _locked_study(rater.study_id)
         return _returned(rater, person=None)
