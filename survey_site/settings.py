@@ -230,7 +230,7 @@ CHECKPOINT_DIR = Path(os.environ.get("TWINSEED_CHECKPOINTS") or VAR_DIR / "check
 STORAGES = {
     # An image made again replaces its own file.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"allow_overwrite": True}},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "survey_site.static_files.HashedFiles"},
 }
 FILE_UPLOAD_TEMP_DIR = writable_folder(VAR_DIR / "uploads")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20

@@ -1,178 +1,118 @@
-// The rating page: keys, the next pairs ahead of time, honest response times, answers that outlive a lost connection.
-// The page is a plain form without this file; whatever goes wrong here ends in submitting that form.
+// The rating page: keys, zoom, the next pairs ahead of time, honest response times, answers that outlive a lost
+// connection. The page is a plain form without this.
+import { valueOf } from "./rating_answer.js";
+import { Box } from "./rating_box.js";
+import { Flow } from "./rating_flow.js";
+import { answerOf, isTyping, letterOf } from "./rating_keys.js";
+import { Stage } from "./rating_pair.js";
+import { Screen } from "./rating_screen.js";
+import { Sender } from "./rating_sender.js";
+import { Zoom } from "./rating_zoom.js";
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
-const RETRY_MS = [1000, 2000, 4000, 8000];
-const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "same", " ": "same" };
 
 const page = document.querySelector("[data-rating]");
-const waiting = document.querySelector("form[data-again-after]");
-if (waiting) setTimeout(() => waiting.submit(), Number(waiting.dataset.againAfter) * 1000);
-if (page) start();
+const screen = new Screen(page);
+const { form, reason, help } = screen;
+const stage = new Stage(page.querySelector("[data-pair]"));
+const zoom = new Zoom(stage);
+const box = new Box(page.dataset.box);
+const steps = [...page.querySelectorAll("[data-steps] > li")].map((item) => ({ ...item.dataset, text: item.textContent }));
+const flow = new Flow({ settings: page.dataset, steps, screen, stage, zoom, box });
+const sender = new Sender(box, {
+  votePath: (code) => form.dataset.apiPath.replace(NOBODY, code),
+  queuePath: form.dataset.queuePath,
+  token: form.elements.csrfmiddlewaretoken.value,
+  told: {
+    queue: (next, item) => flow.take(next, item),
+    later: () => screen.sayUnsent(box.items().length),
+    refused: (sentence, item) => flow.refused(sentence, item),
+    blocked: (sentence) => flow.blocked(sentence),
+  },
+});
 
-function start() {
-  const form = page.querySelector("[data-answers]");
-  const pair = page.querySelector("[data-pair]");
-  const figures = { left: pair.querySelector("[data-side=left]"), right: pair.querySelector("[data-side=right]") };
-  const say = (text) => { page.querySelector("[data-state-text]").textContent = text; };
-  const known = new Set();
-  const queue = [];
-  const outbox = [];
-  let nVotes = Number(page.dataset.nVotes);
-  let shownAt = 0;
-  let sending = false;
-  let leaving = false;
+let pointer = "mouse";
 
-  // A trial's two images, fetched and decoded before it is their turn.
-  function prepare(data) {
-    const images = {};
-    for (const side of ["left", "right"]) {
-      const image = new Image(data.width, data.height);
-      image.alt = side === "left" ? "Left image" : "Right image";
-      image.src = data[side];
-      images[side] = image;
-    }
-    const decoded = Promise.all([images.left.decode(), images.right.decode()]);
-    decoded.catch(() => {}); // Told to the rater when it is this pair's turn.
-    return { ...data, images, decoded };
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("pointerdown", (event) => { pointer = event.pointerType || pointer; });
+form.addEventListener("click", (event) => {
+  const button = event.target.closest("button[name=choice]");
+  if (!button) return;
+  flow.answer(button.value, pressOf(event));
+  // A button that was clicked is no place to go on from with the keyboard: space means Same.
+  if (event.detail) button.blur();
+});
+reason.querySelector("button").addEventListener("click", sendReason);
+
+for (const [selector, act] of [
+  ["[data-take-back]", () => flow.takeBack()],
+  ["[data-keep]", () => flow.keepEarlier()],
+  ["[data-go-on]", () => flow.goOn()],
+  ["[data-try-again]", () => flow.tryAgain()],
+]) {
+  for (const element of page.querySelectorAll(selector)) {
+    element.addEventListener("click", (event) => {
+      event.preventDefault();
+      act();
+    });
   }
+}
 
-  function enqueue(trials) {
-    for (const data of trials) {
-      if (known.has(data.code)) continue;
-      known.add(data.code);
-      queue.push(prepare(data));
-    }
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (isTyping(event)) {
+    if (event.key === "Enter") sendReason(event);
+    return;
   }
+  const letter = letterOf(event);
+  if (letter === "h") return take(event, () => screen.toggleHelp());
+  if (help.open) return;
+  if (letter === "z") return take(event, () => zoom.holdKey());
+  if (zoom.isHeldByKey) return zoom.nudge(event.key) && event.preventDefault();
+  if (letter === "u") return take(event, () => flow.takeBack());
+  if (event.key === "Escape") return take(event, () => flow.keepEarlier());
+  press(event);
+});
 
-  async function show(trial) {
-    page.dataset.state = "loading";
-    page.querySelector("[data-label]").textContent = trial.class_label;
-    page.querySelector("[data-progress]").textContent = progress();
-    pair.classList.toggle("is-small", trial.width <= 128);
-    figures.left.replaceChildren(trial.images.left);
-    figures.right.replaceChildren(trial.images.right);
-    fit();
-    try {
-      await trial.decoded;
-    } catch {
-      say("An image could not be loaded. Reload the page to try again.");
-      return;
-    }
-    page.dataset.state = "shown";
-    // The second frame begins when the first one, with both images, is on the screen.
-    requestAnimationFrame(() => requestAnimationFrame((time) => { shownAt = time; page.dataset.state = "open"; }));
-  }
+document.addEventListener("keyup", (event) => { if (letterOf(event) === "z") zoom.releaseKey(); });
 
-  function progress() {
-    const words = page.querySelector("[data-progress]").textContent;
-    return words.replace(/\d+/, String(nVotes + outbox.length + 1));
-  }
+window.addEventListener("online", () => { if (screen.panelName === "image") flow.tryAgain(); });
+// Answers that could not be stored are lost with the page.
+window.addEventListener("beforeunload", (event) => { if (box.inMemory.size) event.preventDefault(); });
+// The browser kept the page as it was left; the server knows better.
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
-  // Small images grow by whole device pixels, so that every pixel of theirs is equally large.
-  function fit() {
-    const trial = queue[0];
-    if (!trial) return;
-    const ratio = window.devicePixelRatio;
-    const room = Math.min(
-      ...Object.values(figures).flatMap((box) => [box.clientWidth / trial.width, box.clientHeight / trial.height]),
-    );
-    const times = Math.floor(room * ratio) / ratio;
-    const whole = pair.classList.contains("is-small") && times * ratio >= 1;
-    for (const image of Object.values(trial.images)) {
-      image.style.width = whole ? `${trial.width * times}px` : "";
-      image.style.height = whole ? `${trial.height * times}px` : "";
-    }
-  }
+box.watch({ added: (item) => flow.answeredElsewhere(item), removed: (item) => flow.confirmedElsewhere(item) });
 
-  function answer(choice) {
-    // A press before both images are painted answers nothing that was seen.
-    if (page.dataset.state !== "open") return;
-    page.dataset.state = "loading";
-    const responseMs = Math.max(0, Math.round(performance.now() - shownAt));
-    outbox.push({ trial: queue.shift(), choice, responseMs });
-    if (queue.length) show(queue[0]);
-    // Without the blur, space would press the button that was clicked last.
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    send();
-  }
+const trials = [...page.querySelectorAll("[data-trials] > li")].map(({ dataset }) => ({
+  ...dataset,
+  class_label: dataset.classLabel,
+  width: Number(dataset.width),
+  height: Number(dataset.height),
+  is_practice: "isPractice" in dataset,
+}));
+flow.start(sender, { trials: trials.filter((trial) => !trial.choice), previous: trials.find((trial) => trial.choice) });
 
-  async function send() {
-    if (sending) return;
-    sending = true;
-    for (let failures = 0; outbox.length; ) {
-      const reply = await post(outbox[0]);
-      if (!reply) {
-        say("No connection. Your answers are kept and sent as soon as it is back.");
-        await new Promise((done) => setTimeout(done, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]));
-        continue;
-      }
-      if (!reply.ok) return submitByForm(outbox[0]);
-      failures = 0;
-      // In one go: a press between the two would find its answer counted by neither.
-      outbox.shift();
-      take(reply.next);
-    }
-    sending = false;
-  }
+function take(event, act) {
+  event.preventDefault();
+  if (!event.repeat) act();
+}
 
-  async function post({ trial, choice, responseMs }) {
-    try {
-      const response = await fetch(form.dataset.apiPath.replace(NOBODY, trial.code), {
-        method: "POST",
-        keepalive: true,
-        headers: { "Content-Type": "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
-        body: JSON.stringify({ choice, response_ms: responseMs, key: trial.key }),
-      });
-      return { ok: response.ok, next: response.ok ? await response.json() : null };
-    } catch {
-      return null;
-    }
-  }
+function press(event) {
+  const answer = answerOf(event, { hasStrength: screen.way === "strength" });
+  // Whoever walks to a button or link with the tab key means that one.
+  if (!answer || (event.key === " " && document.activeElement?.matches("a, button, summary") && document.activeElement.matches(":focus-visible"))) return;
+  const [choice, strength] = answer;
+  take(event, () => { if (screen.way !== "reason") flow.answer(valueOf({ choice, strength }), "key"); });
+}
 
-  function take(next) {
-    say("");
-    nVotes = next.n_votes;
-    const wasEmpty = !queue.length;
-    enqueue(next.trials);
-    if (queue.length && wasEmpty) show(queue[0]);
-    else if (!queue.length && !outbox.length) location.assign(next.standing === "finished" ? page.dataset.thanks : page.dataset.again);
-  }
+function sendReason(event) {
+  event.preventDefault();
+  flow.answer(reason.querySelector("input").value, pressOf(event));
+}
 
-  // The server's page says what is wrong better than a script could.
-  function submitByForm({ trial, choice, responseMs }) {
-    leaving = true;
-    form.action = form.dataset.votePath.replace(NOBODY, trial.code);
-    form.elements.key.value = trial.key;
-    form.elements.response_ms.value = responseMs;
-    const field = document.createElement("input");
-    Object.assign(field, { type: "hidden", name: "choice", value: choice });
-    form.append(field);
-    form.submit();
-  }
-
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    answer(event.submitter.value);
-  });
-
-  document.addEventListener("keydown", (event) => {
-    const choice = KEYS[event.key];
-    if (!choice || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-    // Whoever walks to a button or link with the tab key means that one.
-    if (event.key === " " && document.activeElement?.matches(":focus-visible")) return;
-    event.preventDefault();
-    if (!event.repeat) answer(choice);
-  });
-
-  window.addEventListener("resize", fit);
-  window.addEventListener("beforeunload", (event) => { if (outbox.length && !leaving) event.preventDefault(); });
-
-  enqueue([...page.querySelectorAll("li[data-code]")].map((item) => ({
-    ...item.dataset,
-    class_label: item.dataset.classLabel,
-    width: Number(item.dataset.width),
-    height: Number(item.dataset.height),
-  })));
-  show(queue[0]);
+// A click that no pointer made came from the keyboard.
+function pressOf(event) {
+  if (event instanceof KeyboardEvent) return "key";
+  return event.detail ? event.pointerType || pointer : "key";
 }

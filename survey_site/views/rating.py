@@ -2,19 +2,22 @@
 
 from uuid import UUID, uuid4
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from survey_site.checks import feedback_on
+from survey_site.designs import PREFERENCE
 from survey_site.forms.votes import VoteForm
 from survey_site.limits import Act, limited
-from survey_site.models import Study, Trial
+from survey_site.models import Rater, Study, Trial, Vote
 from survey_site.querysets import TrialQuerySet
 from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
 from survey_site.raters import Step, next_step
 from survey_site.studies import StudyClosed
-from survey_site.trials import Standing, VoteRefused, queue_of, record_vote
+from survey_site.trials import Queue, Standing, VoteRefused, queue_of, record_vote
 from survey_site.views.steps import to_step
 
 
@@ -31,32 +34,81 @@ def trial(request: HttpRequest, slug: str) -> HttpResponse:
     queue = queue_of(rater)
     if queue.standing is Standing.FINISHED:
         return redirect("rate-thanks", slug)
-    if queue.standing is not Standing.OPEN:
-        return render(request, "rating/wait.html", {"study": study, "queue": queue})
-    shown = [(open_trial, uuid4()) for open_trial in queue.trials]
-    return render(request, "rating/trial.html", {"study": study, "queue": queue, "shown": shown})
+    previous = _answer_to(queue.last) if study.how.page.takes_back else None
+    takes_back = previous is not None and "take-back" in request.GET
+    if queue.standing is not Standing.OPEN and not takes_back:
+        return render(request, "rating/wait.html", {"study": study, "queue": queue, "previous": previous})
+    if queue.break_due and not takes_back and request.GET.get("rested") != str(queue.n_votes):
+        return render(request, "rating/break.html", {"study": study, "queue": queue, "previous": previous})
+    return _pair(request, rater, queue=queue, previous=previous, takes_back=takes_back)
 
 
 @limited(Act.VOTE)
 @require_http_methods(["GET", "POST"])
 def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
-    """Take the answer to a trial, then show the next; a GET (a reloaded error page) only leads back."""
+    """Take the answer to a trial, then show the next; a GET says what was right in practice, or only leads back."""
     if request.method == "GET":
-        return redirect("rate-trial", slug)
+        return _after(request, slug, code=code)
     answered = _own_trial_or_404(request, code, among=Trial.objects.all())
-    form = VoteForm(request.POST)
+    form = VoteForm(_said(request.POST))
     if not form.is_valid():
         return _problem(request, slug, message=form.complaint, status=400)
+    said = form.cleaned_data
     try:
-        record_vote(
-            answered,
-            form.cleaned_data["choice"],
-            response_ms=form.cleaned_data["response_ms"],
-            key=form.cleaned_data["key"],
-        )
+        record_vote(answered, said["choice"], response_ms=said["response_ms"], key=said["key"], details=form.details)
     except (VoteRefused, StudyClosed) as refusal:
         return _problem(request, slug, message=str(refusal), status=status_of(refusal))
+    if answered.kind == Trial.Kind.PRACTICE:
+        return redirect("rate-vote", slug, code)
     return redirect("rate-trial", slug)
+
+
+def _pair(request: HttpRequest, rater: Rater, *, queue: Queue, previous: Vote | None, takes_back: bool) -> HttpResponse:
+    """Show one pair, and name those that a script shows next."""
+    ahead = [(trial, uuid4()) for trial in queue.trials]
+    taken = [(previous.trial, uuid4())] if previous else []
+    context = {
+        "study": rater.study,
+        "how": rater.study.how.page,
+        "queue": queue,
+        "shown": (taken if takes_back else []) + ahead,
+        "ahead": ahead,
+        "taken": taken,
+        "previous": previous,
+        "takes_back": takes_back,
+        "number": min(queue.n_votes + (not takes_back), queue.n_comparisons),
+        "rested_at": request.GET.get("rested", ""),
+        # Where the browser keeps what could not be sent yet. Says nothing else about the rater.
+        "box": salted_hmac("survey_site.views.rating.box", str(rater.code)).hexdigest()[:16],
+    }
+    return render(request, "rating/trial.html", context)
+
+
+def _answer_to(trial: Trial | None) -> Vote | None:
+    """Return the answer to the study's own question that stands."""
+    votes = [vote for vote in trial.votes.all() if vote.question == PREFERENCE] if trial else []
+    return max(votes, key=lambda vote: vote.pk, default=None)
+
+
+def _said(data: QueryDict) -> dict[str, str]:
+    """Return what the form says; a button has one value, which names the side and how clear the preference is."""
+    choice, _, strength = data.get("choice", "").partition("-")
+    return {"strength": strength, **data.dict(), "choice": choice}
+
+
+def _after(request: HttpRequest, slug: str, *, code: UUID) -> HttpResponse:
+    """Tell what was right about a practice trial that has been answered."""
+    try:
+        answered = own_trial(request, code, among=Trial.objects.with_images())
+    except UnknownTrial:
+        return redirect("rate-trial", slug)
+    last = answered.votes.order_by("pk").last() if answered.kind == Trial.Kind.PRACTICE else None
+    feedback = feedback_on(last) if last else None
+    if feedback is None:
+        return redirect("rate-trial", slug)
+    study = answered.rater.study
+    context = {"study": study, "how": study.how.page, "trial": answered, "feedback": feedback}
+    return render(request, "rating/feedback.html", context)
 
 
 def _own_trial_or_404(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Trial:

@@ -195,8 +195,9 @@ def test_a_button_reached_with_the_tab_key_is_pressed_with_space(page: Page, sit
     page.keyboard.press("Space")
     expect(page.get_by_text("Pair 2 of 2")).to_be_visible()
     ready(page)
-    # Afterwards nothing is focused, and space means Same again.
-    page.keyboard.press("Space")
+    # The focus stays where it was, and arrows answer from anywhere.
+    expect(page.get_by_role("button", name="Left")).to_be_focused()
+    page.keyboard.press("ArrowDown")
     expect(page.get_by_role("heading", name="Thank you!")).to_be_visible()
     assert [choice for choice, _ in votes_of(site, slug)] == ["left", "same"]
 
