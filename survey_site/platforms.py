@@ -25,6 +25,15 @@ LONGEST_ID = 200
 # Ids of all four kinds, and e-mail addresses; a placeholder such as {{%PROLIFIC_PID%}} that was not filled in is none.
 ID = re.compile(r"[A-Za-z0-9._:@+=~-]+")
 
+# The words of Prolific, of MTurk's notifications, and our own for a bridge; written as `outcome_of` reads them.
+OUTCOMES = {
+    "returned": Outcome.RETURNED,
+    "assignmentreturned": Outcome.RETURNED,
+    "timed_out": Outcome.TIMED_OUT,
+    "assignmentabandoned": Outcome.TIMED_OUT,
+    "screened_out": Outcome.SCREENED_OUT,
+}
+
 
 class MissingPerson(Exception):
     """The link does not say who comes; the message says what to do."""
@@ -111,6 +120,11 @@ def completion(entry: Entry, outcome: Outcome, *, parameters: Mapping[str, str])
     is_submitted = outcome is Outcome.COMPLETE or outcome in entry.endings
     form = _mturk_form(ending, parameters) if entry.platform == MTURK and is_submitted else None
     return Completion(code=ending.code, url=url.replace("{code}", ending.code), form=form)
+
+
+def outcome_of(status: str) -> Outcome | None:
+    """Return how a platform's status ends a rater's part; None where it does not."""
+    return OUTCOMES.get(status.strip().lower().replace("-", "_").replace(" ", "_"))
 
 
 def _names(entry: Entry) -> Names:

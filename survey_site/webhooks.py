@@ -16,9 +16,8 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from survey_site.designs import Outcome
 from survey_site.models import PlatformEvent, Study
-from survey_site.platforms import NAMES, PROLIFIC, Person
+from survey_site.platforms import NAMES, PROLIFIC, Person, outcome_of
 from survey_site.releases import end_part
 
 logger = logging.getLogger(__name__)
@@ -30,14 +29,6 @@ LONGEST_EVENT_ID = 200
 LONGEST_KIND = 60
 SUBMISSION_CHANGED = "submission.status.change"
 TIMESTAMP = re.compile(r"\d{1,12}(\.\d{1,9})?")
-# The words of Prolific, of MTurk's notifications, and our own for a bridge; written as `_status` writes them.
-OUTCOMES = {
-    "returned": Outcome.RETURNED,
-    "assignmentreturned": Outcome.RETURNED,
-    "timed_out": Outcome.TIMED_OUT,
-    "assignmentabandoned": Outcome.TIMED_OUT,
-    "screened_out": Outcome.SCREENED_OUT,
-}
 
 
 class WebhookRefused(Exception):
@@ -115,7 +106,7 @@ def receive(platform: str, slug: str, *, message: Message) -> Receipt:
     """Act on a message once, however often it is sent. Raises `WebhookRefused`; nothing is changed then."""
     study = _signed_study(platform, slug, message=message)
     said = _said(message)
-    outcome = OUTCOMES.get(_status(said))
+    outcome = outcome_of(said.get("status", ""))
     if outcome is None or said.get("event_type", SUBMISSION_CHANGED) != SUBMISSION_CHANGED:
         logger.info("Study %s: %s reports %s; ignored.", slug, platform, _kind(said))
         return Receipt.IGNORED
@@ -194,10 +185,6 @@ def _bridge_names(platform: str) -> tuple[str, str]:
     """Return the platform's own names, which a bridge may pass on as they are."""
     names = NAMES.get(platform)
     return (names.person, names.submission) if names else ("person_id", "submission_id")
-
-
-def _status(said: dict[str, str]) -> str:
-    return said.get("status", "").strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def _kind(said: dict[str, str]) -> str:

@@ -148,7 +148,7 @@ def test_the_command_says_what_is_wrong(study: Study, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
     for arguments, sentence in (
-        (("nowhere",), "There is no study nowhere"),
+        (("nowhere",), "There is no study 'nowhere'"),
         ((study.slug, "--create", "9999"), "Between 1 and 5000"),
         ((study.slug, "--notes", str(tmp_path / "missing.txt")), "No such file"),
         ((study.slug, "--notes", str(tmp_path / "empty.txt")), "holds no notes"),

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from survey_site.invitations import TooManyInvitations, as_csv, create_invitations, listed, notes_in
+from survey_site.management.named_studies import named_study
 from survey_site.models import Study
 
 
@@ -14,8 +15,8 @@ class Command(BaseCommand):
     """Print a study's invitations as CSV, after making new ones if asked to."""
 
     help = (
-        "Print the invitations of a study as CSV: code, note, link, state. --create 20 makes twenty first; --notes FILE "
-        "makes one for each line of the file and keeps the line as its note. "
+        "Print the invitations of a study as CSV: code, note, link, state. --create 20 makes twenty first; --notes "
+        "FILE makes one for each line of the file and keeps the line as its note. "
         "Example: manage.py invitations abcd2345 --create 20 --site https://study.example.org > codes.csv"
     )
 
@@ -29,9 +30,7 @@ class Command(BaseCommand):
 
     # Django hands parsed options over untyped.
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["study"]).first()
-        if study is None:
-            raise CommandError(f"There is no study {options['study']}. Take the last part of its rating link.")
+        study = named_study(options["study"])
         notes = _notes(options["notes"])
         if options["create"] or options["notes"]:
             self._create(study, options["create"] or len(notes), notes=notes)
