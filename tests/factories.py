@@ -56,13 +56,16 @@ def make_study_with_files(
     votes_wanted: int | None = None,
     slug: str | None = None,
     design: Mapping[str, object] | None = None,
+    size: int = 64,
 ) -> Study:
-    """Open a study whose images are small drawn balls, files and all; the two arms differ in bytes and look."""
+    """Open a study whose images are drawn balls, files and all; the two arms differ in bytes and look."""
     batch = make_batch(n_pairs, made=False)
-    save_images(
-        [(image, drawn_ball(image.seed, noise=12.0 * (image.arm.name == "vanilla"))) for image in batch.images.all()],
-        made_with=MadeWith(),
-    )
+    noises = {"vanilla": 12.0}
+    drawn = [
+        (image, drawn_ball(image.seed, noise=noises.get(image.arm.name, 0.0), size=size))
+        for image in batch.images.all()
+    ]
+    save_images(drawn, made_with=MadeWith())
     draft = _draft(batch, votes_wanted=votes_wanted, slug=slug)
     return open_study(change_design(draft, Design.of(design or {})))
 
