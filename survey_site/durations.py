@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db.models import Max
 
 from survey_site.check_plans import n_trials
-from survey_site.designs import PREFERENCE
+from survey_site.designs import PREFERENCE, Design
 from survey_site.models import Rater, Study, Vote
 
 # Until the study has answers of its own, and what a pair takes besides: reading the label, looking, the next images.
@@ -17,7 +17,7 @@ FEWEST_TIMES = 20
 # The latest raters, whose votes are found by an index however many the study has.
 LATEST_RATERS = 20
 LATEST_VOTES = 400
-READING_MS = 60_000
+READING_MS = 30_000
 
 
 class Part(NamedTuple):
@@ -36,13 +36,20 @@ def expected_part(study: Study) -> Part:
     wanted = min(normal, design.order.trials_per_rater or normal)
     # Where the checks stand differs from rater to rater, and their number by one at most.
     n_pairs = n_trials(wanted, checks=design.checks, key=0, secret=study.secret)
-    n_steps = sum(map(bool, (design.welcome.consent, design.welcome.questionnaire, design.welcome.instructions)))
-    ms = (n_pairs + design.welcome.practice) * (_response_ms(study) + BESIDES_MS) + n_steps * READING_MS
-    return Part(n_pairs, minutes=max(1, math.ceil(ms / 60_000)), may_be_fewer=study.votes_wanted is not None)
+    minutes = minutes_of(design, n_pairs=n_pairs, response_ms=_response_ms(study))
+    return Part(n_pairs, minutes=minutes, may_be_fewer=study.votes_wanted is not None)
 
 
-def _response_ms(study: Study) -> float:
+def minutes_of(design: Design, *, n_pairs: int, response_ms: float | None = None) -> int:
+    """Return about how long a rater is busy with so many pairs and what comes before. Without a time, it is guessed."""
+    welcome = design.welcome
+    each = BESIDES_MS + (response_ms or FIRST_GUESS_MS * (1 + len(design.page.questions)))
+    n_steps = sum(map(bool, (welcome.consent, welcome.questionnaire, welcome.instructions)))
+    return max(1, math.ceil(((n_pairs + welcome.practice) * each + n_steps * READING_MS) / 60_000))
+
+
+def _response_ms(study: Study) -> float | None:
     latest = list(Rater.objects.filter(study=study).order_by("-pk").values_list("pk", flat=True)[:LATEST_RATERS])
     votes = Vote.objects.filter(trial__rater__in=latest, question=PREFERENCE, response_ms__isnull=False)
     times = [ms for ms in votes.order_by().values_list("response_ms", flat=True)[:LATEST_VOTES] if ms is not None]
-    return median(times) if len(times) >= FEWEST_TIMES else FIRST_GUESS_MS * (1 + len(study.how.page.questions))
+    return median(times) if len(times) >= FEWEST_TIMES else None

@@ -117,6 +117,11 @@ def close_study(study: Study) -> Study:
     return study
 
 
+def keep_platform_secret(study: Study, secret: str) -> None:
+    """Keep what signs the platform's messages; empty: keep none, so that they are refused."""
+    Study.objects.filter(pk=study.pk).update(platform_secret=secret)
+
+
 def open_ready_studies() -> list[Study]:
     """Open the drafts that were told to open by themselves and have all their images."""
     opened = []

@@ -79,6 +79,12 @@ class DistinctRows(forms.BaseFormSet):  # type: ignore[type-arg]  # takes no par
 
     taken: tuple[str, ...] = ()
 
+    # Django hands over a form and its number, and the number may be missing.
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        """Call the mark that removes a row by what it does."""
+        super().add_fields(form, index)
+        form.fields["DELETE"].label = "Remove this question"
+
     def clean(self) -> None:
         """Say it at the later of two rows with one name."""
         seen = set(self.taken)

@@ -88,7 +88,10 @@ class WelcomeForm(SectionForm):
         "Shown before anything is asked; raters agree to go on. An empty line begins a paragraph. Empty: no such page.",
         rows=8,
     )
-    instructions = words("Instructions", "Shown with an example pair. Empty: a short text of ours.")
+    instructions = words(
+        "Instructions",
+        "Added to ours, on a page with an example pair. Without them and without practice there is no such page.",
+    )
     practice = whole(
         "Practice trials",
         "Gold pairs with the right answer told after each; they count nowhere.",
@@ -151,7 +154,7 @@ class OrderForm(SectionForm):
 class ChecksForm(SectionForm):
     """Attention checks; the gold pairs are chosen from pictures."""
 
-    per_block = whole("Checks", "So many in each block of trials; 0 for none, 1 of 10 is usual.", least=0, most=50)
+    per_block = whole("Checks in each block", "0 for none; 1 of 10 trials is usual.", least=0, most=50)
     block = whole("Trials in a block", "Never the first two of a block, never two in a row.", least=4, most=200)
     kinds = forms.MultipleChoiceField(
         required=False,

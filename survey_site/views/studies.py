@@ -5,11 +5,17 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from survey_site.design_words import described as described_design
+from survey_site.designs import Design
+from survey_site.forms.entries import PlatformSecretForm
 from survey_site.forms.studies import StudyForm
 from survey_site.models import Study
 from survey_site.plans import described, plan_is_intact
+from survey_site.rater_counts import counts_of, n_below
+from survey_site.rating_links import rating_link
 from survey_site.researchers import researcher_of
 from survey_site.results import tally_of
 from survey_site.studies import StudyNotReady, close_study, create_study, open_study, pause_study
@@ -49,13 +55,20 @@ def create(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show where a study stands and what can be done next."""
     study = get_object_or_404(Study, slug=slug)
+    how = study.how
     context = {
         "study": study,
+        "how": how,
+        "design": described_design(how),
         "tally": tally_of(study),
+        "counts": counts_of(study),
+        "n_below": n_below(study, how.order.votes_min) if how.order.votes_min else None,
         "withdrawn": withdrawn_tally(study),
         "plan": described(study.analysis_plan),
         "plan_is_intact": plan_is_intact(study),
-        "rating_link": request.build_absolute_uri(study.rating_path),
+        "link": rating_link(how.entry, address=request.build_absolute_uri(study.rating_path)),
+        "message_address": _message_address(request, study, how) if how.entry.platform else "",
+        "secret_form": PlatformSecretForm(),
         "section": "studies",
     }
     return render(request, "studies/page.html", context)
@@ -78,3 +91,7 @@ def set_status(request: HttpRequest, slug: str, act: str) -> HttpResponse:
     else:
         messages.success(request, f"{study.title} {done}")
     return redirect("study", study.slug)
+
+
+def _message_address(request: HttpRequest, study: Study, how: Design) -> str:
+    return request.build_absolute_uri(reverse("platform-message", args=[how.entry.platform, study.slug]))
