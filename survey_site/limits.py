@@ -19,8 +19,7 @@ from django.utils.translation import ngettext
 from django_ratelimit.core import get_usage  # type: ignore[import-untyped]
 from redis import RedisError
 
-from survey_site.models import Study
-from survey_site.rater_requests import is_known, known_codes
+from survey_site.rater_requests import known_codes
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class Act(StrEnum):
     """What is counted."""
 
     ENTER = "enter"
-    """A browser that the study does not know yet asks to be let in, or to be told whether a code is good."""
+    """Somebody whom the study does not know yet asks to be let in."""
     VOTE = "vote"
     IMAGE = "image"
     GUESS = "guess"
@@ -43,6 +42,7 @@ class Act(StrEnum):
 
 
 Reply = Callable[[HttpRequest, str], HttpResponse]
+IsFree = Callable[Concatenate[HttpRequest, P], bool]
 
 
 def page(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -55,16 +55,18 @@ def as_json(request: HttpRequest, sentence: str) -> HttpResponse:
     return JsonResponse({"detail": sentence}, status=429)
 
 
-def limited(act: Act, *, reply: Reply = page) -> Callable[[View[P]], View[P]]:
+def limited(act: Act, *, reply: Reply = page, is_free: IsFree[P] | None = None) -> Callable[[View[P]], View[P]]:
     """Decorate a view: past the limit it is not called, and the answer is 429 with Retry-After.
 
-    Around an API view it comes outermost: `@limited(Act.VOTE, reply=as_json)` above `@api_view(["POST"])`.
+    is_free: tells from the view's own arguments that a request is not counted. Around an API view it stands
+    outermost: `@limited(Act.VOTE, reply=as_json)` above `@api_view(["POST"])`.
     """
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def counted(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            seconds = 0 if _is_let_in(request, act, slug=kwargs.get("slug")) else seconds_to_wait(request, act)
+            is_counted = is_free is None or not is_free(request, *args, **kwargs)
+            seconds = seconds_to_wait(request, act) if is_counted else 0
             if not seconds:
                 return view(request, *args, **kwargs)
             response = reply(request, _sentence(seconds))
@@ -113,13 +115,6 @@ def client_network(request: HttpRequest) -> str:
     if isinstance(known, ipaddress.IPv4Address):
         return str(known)
     return str(known.ipv4_mapped or ipaddress.ip_network(f"{known}/64", strict=False))
-
-
-def _is_let_in(request: HttpRequest, act: Act, *, slug: object) -> bool:
-    """Whether a browser that asks to be let in was let in before; it makes no new rater."""
-    return act is Act.ENTER and any(
-        is_known(request, study_id) for study_id in Study.objects.filter(slug=slug).values_list("pk", flat=True)
-    )
 
 
 def _wait(request: HttpRequest, act: Act, *, who: str, key: str) -> int:

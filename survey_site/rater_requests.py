@@ -12,15 +12,12 @@ from django.http import HttpRequest, HttpResponseBase
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
 from survey_site.studies import StudyClosed, StudyPaused
-from survey_site.trials import KeyReused, VoteRefused
+from survey_site.trials import InvalidVote, KeyReused, RaterEnded, VoteRefused
+from survey_site.trials import UnknownTrial as UnknownTrial
 
 SALT = "survey_site.rater"
 COOKIE = "twinseed-rater-"
 YEAR = 365 * 24 * 60 * 60
-
-
-class UnknownTrial(Exception):
-    """There is no such trial, or it is somebody else's."""
 
 
 def rater_of(request: HttpRequest, study: Study) -> Rater | None:
@@ -30,11 +27,6 @@ def rater_of(request: HttpRequest, study: Study) -> Rater | None:
     if rater is not None:
         rater.study = study
     return rater
-
-
-def is_known(request: HttpRequest, study_id: int) -> bool:
-    """Whether this browser was let into the study, as far as its cookie says."""
-    return _code_in_cookie(request, study_id) is not None
 
 
 def known_codes(request: HttpRequest) -> list[str]:
@@ -67,8 +59,10 @@ def own_trial(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Tria
 
 def status_of(refusal: VoteRefused | StudyClosed) -> int:
     """Return the HTTP status that tells a program what the message tells a person."""
-    if isinstance(refusal, KeyReused):
+    if isinstance(refusal, KeyReused | InvalidVote):
         return 400
+    if isinstance(refusal, RaterEnded):
+        return 410
     return 409 if isinstance(refusal, VoteRefused | StudyPaused) else 410
 
 

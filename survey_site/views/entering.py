@@ -44,8 +44,14 @@ def welcome(request: HttpRequest, slug: str) -> HttpResponse:
     return _welcome(request, study)
 
 
+def _is_back(request: HttpRequest, slug: str) -> bool:
+    """Whether a rater comes back, who makes no new one; a link that names somebody else is a newcomer's."""
+    study = Study.objects.filter(slug=slug).first()
+    return study is not None and _remembered(request, study) is not None
+
+
 @require_POST
-@limited(Act.ENTER)
+@limited(Act.ENTER, is_free=_is_back)
 def enter(request: HttpRequest, slug: str) -> HttpResponse:
     """Let a new rater in, or an old one go on, and lease the next trials."""
     study = get_object_or_404(Study, slug=slug)

@@ -64,6 +64,16 @@ def test_whom_the_study_knows_goes_on_from_a_crowded_address(settings: Settings)
     assert enter(other, client).status_code == 429
 
 
+def test_one_browser_cannot_bring_one_person_after_the_other(settings: Settings) -> None:
+    allow(settings, enter={"address": "2/h"})
+    study = make_study(design={"entry": {"way": "platform", "platform": "prolific"}})
+    client = Client()
+    replies = [client.post(f"{study.rating_path}enter/", {"PROLIFIC_PID": f"made-up-{n}"}) for n in range(4)]
+    assert [reply.status_code for reply in replies] == [302, 302, 429, 429]
+    assert Rater.objects.count() == 2
+    assert client.post(f"{study.rating_path}enter/", {"PROLIFIC_PID": "made-up-1"}).status_code == 302
+
+
 def test_a_forged_cookie_makes_no_stranger_known(settings: Settings) -> None:
     allow(settings, enter={"address": "1/h"})
     study = make_study()
