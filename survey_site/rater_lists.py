@@ -12,7 +12,7 @@ from datetime import datetime
 from statistics import mean
 from typing import NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum, Window
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
 from survey_site.designs import PREFERENCE, Checks
@@ -203,15 +203,14 @@ def _counts(votes: VoteQuerySet, *, fast_ms: int) -> dict[int, Counts]:
 
 def _repeats(votes: VoteQuerySet) -> Iterable[tuple[int, int, int]]:
     """Each rater's key, repeats, and those that were answered as at first."""
-    of_same = {"trial__rater": OuterRef("trial__rater"), "trial__comparison": OuterRef("trial__comparison")}
-    first = _votes().filter(trial__kind=Trial.Kind.NORMAL, **of_same).with_outcome().values("outcome")[:1]
+    same = {field: OuterRef(field) for field in ("trial__rater", "trial__comparison", "outcome")}
+    as_at_first = _votes().with_outcome().filter(trial__kind=Trial.Kind.NORMAL, **same)
     return (
         votes.filter(trial__kind=Trial.Kind.REPEAT)
-        .annotate(at_first=Subquery(first))
         .with_outcome()
         .order_by()
         .values("trial__rater")
-        .annotate(n=Count("pk"), alike=Count("pk", filter=Q(outcome=F("at_first"))))
+        .annotate(n=Count("pk"), alike=Count("pk", filter=Exists(as_at_first)))
         .values_list("trial__rater", "n", "alike")
     )
 
