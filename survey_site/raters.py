@@ -76,8 +76,6 @@ def next_step(rater: Rater) -> Step:
 
 def may_try_again(rater: Rater) -> bool:
     """Tell whether the rater's ending can be undone: no agreement, or no place and nothing answered."""
-    if rater.withdrawn_at is not None:
-        return False
     turned_away = rater.outcome == Outcome.QUOTA_FULL and not rater.answers.exists() and not rater.trials.exists()
     return rater.outcome == Outcome.NO_CONSENT or turned_away
 

@@ -74,9 +74,9 @@ def remember_way(response: HttpResponse, study: Study, parameters: Mapping[str, 
     )
 
 
-def completion_of(request: HttpRequest, study: Study, outcome: str) -> Completion:
+def completion_of(request: HttpRequest, study: Study, outcome: Outcome) -> Completion:
     """Return the code, the address or the form that a rater of this browser is given at the end."""
-    return completion(study.how.entry, Outcome(outcome), parameters=_way(request, study))
+    return completion(study.how.entry, outcome, parameters=_way(request, study))
 
 
 def _way(request: HttpRequest, study: Study) -> dict[str, str]:

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET
 from survey_site.designs import Outcome
 from survey_site.invitations import as_spoken
 from survey_site.models import Rater, Study
-from survey_site.platforms import Completion
 from survey_site.rater_requests import rater_of
 from survey_site.raters import Step, may_try_again, next_step
 from survey_site.trials import Standing, queue_of
@@ -31,7 +30,6 @@ class Words(NamedTuple):
     sentence: str | Promise
 
 
-WITHDRAWN = Words(_("You have withdrawn"), _("Your answers and everything else about you have been erased."))
 WORDS = {
     Outcome.COMPLETE: Words(_("Thank you!"), _("You have come to the end.")),
     Outcome.SCREENED_OUT: Words(
@@ -65,13 +63,14 @@ def ended(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("rate", slug)
     if next_step(rater) is not Step.ENDED:
         return redirect("rate-thanks", slug)
-    outcome = "" if rater.withdrawn_at is not None else rater.outcome
+    # Not a rater who withdrew: no cookie leads to that row any more.
+    outcome = Outcome(rater.outcome)
     context = {
-        "words": WORDS[Outcome(outcome)] if outcome else WITHDRAWN,
-        "is_complete": outcome == Outcome.COMPLETE,
-        "completion": completion_of(request, study, outcome) if outcome else Completion(),
+        "words": WORDS[outcome],
+        "is_complete": outcome is Outcome.COMPLETE,
+        "completion": completion_of(request, study, outcome),
         "platform": PLATFORMS.get(study.how.entry.platform, ""),
-        "goes_on": rater.ended_at is not None and timezone.now() - rater.ended_at < JUST_NOW,
+        "goes_on": outcome is Outcome.COMPLETE and _has_just_ended(rater),
         "may_try_again": study.status == Study.Status.OPEN and may_try_again(rater),
         **_kept(study, rater),
     }
@@ -103,11 +102,16 @@ def not_open(request: HttpRequest, study: Study, *, rater: Rater | None, reason:
     return render(request, "rating/ended.html", {"words": words, **_kept(study, rater)})
 
 
+def _has_just_ended(rater: Rater) -> bool:
+    return rater.ended_at is not None and timezone.now() - rater.ended_at < JUST_NOW
+
+
 def _kept(study: Study, rater: Rater | None) -> dict[str, object]:
     """Return what every last page tells: how many answers are saved, and the code with which they can be erased."""
-    is_here = rater is not None and rater.withdrawn_at is None
+    if rater is None or rater.outcome == Outcome.NO_CONSENT:
+        return {"study": study}
     return {
         "study": study,
-        "n_votes": queue_of(rater).n_votes if rater is not None and is_here else 0,
-        "withdrawal_code": as_spoken(rater.withdrawal_code) if rater is not None and is_here else "",
+        "n_votes": queue_of(rater).n_votes,
+        "withdrawal_code": as_spoken(rater.withdrawal_code),
     }
