@@ -1,11 +1,14 @@
 """What a researcher takes away: votes in the columns that `import_votes` and `analyse` read."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Cast, Replace
 
-from survey_site.models import Study, Vote
+from generation.models import Arm
+from survey_site.designs import PREFERENCE
+from survey_site.models import Comparison, Study, Vote
 from survey_site.vote_logs import pair_rows
 
 VOTE_COLUMNS = (
@@ -23,49 +26,71 @@ VOTE_COLUMNS = (
 
 NORMAL = Q(trial__kind="normal", trial__comparison__kind="normal")
 GOLD = Q(trial__kind="gold", trial__comparison__kind__in=("gold", "identical"))
+# Stands behind the name of the arm that made both images of a gold pair, where one of the two is the wrong answer.
+WRONG = " (wrong)"
+LONGEST_ARM = (Arm._meta.get_field("name").max_length or 60) - len(WRONG)
+
+
+class Pair(NamedTuple):
+    """What the rows of one comparison have in common. gold_arm: the right answer, empty where there is none."""
+
+    pair_id: str
+    class_label: str
+    group_id: str
+    arm_a: str
+    arm_b: str
+    gold_arm: str = ""
 
 
 def vote_rows(study: Study) -> Iterator[tuple[object, ...]]:
-    """Yield the header, then one row per vote that counts, gold ones among them, in order of arrival."""
-    facts = _facts(study)
+    """Yield the header, then one row per vote that counts, gold ones among them, in order of arrival.
+
+    Practice and repeats are no rows of this table, nor are answers to further questions: `answer_logs` has them.
+    """
+    pairs = {row.pk: Pair(*row[1:]) for row in pair_rows(study)} | _gold_pairs(study)
     simulated = "yes" if study.is_simulated else "no"
     yield VOTE_COLUMNS
-    for comparison, rater, left, right, choice, milliseconds, gold_arm in _standing(study):
-        pair_id, class_label, group = facts[comparison]
+    for key, rater, swapped, choice, milliseconds in _standing(study):
+        pair = pairs[key]
+        left, right = (pair.arm_b, pair.arm_a) if swapped else (pair.arm_a, pair.arm_b)
         ms = "" if milliseconds is None else milliseconds
-        yield (pair_id, class_label, rater, left, right, choice, ms, group, gold_arm, simulated)
+        yield (pair.pair_id, pair.class_label, rater, left, right, choice, ms, pair.group_id, pair.gold_arm, simulated)
 
 
-def _facts(study: Study) -> dict[int, tuple[str, str, str]]:
-    """Each comparison's name, class label and group, by its key."""
-    facts = {row.pk: (row.pair_id, row.class_label, row.group_id) for row in pair_rows(study)}
-    for gold in study.comparisons.exclude(kind="normal").select_related("image_a__batch"):
-        facts[gold.pk] = (gold.pair_id, gold.class_label, f"gold {gold.pair_id}")
-    return facts
+def _gold_pairs(study: Study) -> dict[int, Pair]:
+    kinds = (Comparison.Kind.GOLD, Comparison.Kind.IDENTICAL)
+    gold = study.comparisons.filter(kind__in=kinds).select_related("image_a__batch", "image_a__arm", "image_b__arm")
+    return {
+        row.pk: Pair(row.pair_id, row.class_label, f"gold {row.pair_id}", *_answer(row)) for row in gold.order_by("pk")
+    }
 
 
-def _standing(study: Study) -> Iterator[tuple[int, str, str, str, str, int | None, str]]:
-    arm_a, arm_b = F("trial__comparison__image_a__arm__name"), F("trial__comparison__image_b__arm__name")
-    expected = "trial__comparison__expected"
+def _answer(gold: Comparison) -> tuple[str, str, str]:
+    """The two arms of a gold pair and the right one of them, or "same".
+
+    Two different images of one arm get two names, or the table could not say which of them is right.
+    """
+    arm_a, arm_b, expected = gold.image_a.arm.name, gold.image_b.arm.name, Comparison.Expected
+    if gold.expected == expected.TIE:
+        return arm_a, arm_b, "same"
+    if arm_a == arm_b:
+        wrong = arm_a[:LONGEST_ARM] + WRONG
+        arm_a, arm_b = (arm_a, wrong) if gold.expected == expected.A else (wrong, arm_b)
+    return arm_a, arm_b, arm_a if gold.expected == expected.A else arm_b
+
+
+def _standing(study: Study) -> Iterator[tuple[int, str, bool, str, int | None]]:
     rows = (
         Vote.objects.standing()
-        .filter(NORMAL | GOLD, trial__comparison__study=study)
+        .filter(NORMAL | GOLD, trial__comparison__study=study, question=PREFERENCE)
         .annotate(
-            left_arm=Case(When(trial__swapped=True, then=arm_b), default=arm_a),
-            right_arm=Case(When(trial__swapped=True, then=arm_a), default=arm_b),
             rater_name=Case(
                 # Without dashes on every database, as the report writes it.
                 When(trial__rater__external_id="", then=Replace(Cast("trial__rater__code", CharField()), Value("-"))),
                 default=F("trial__rater__external_id"),
             ),
-            gold_arm=Case(
-                When(**{expected: "a"}, then=arm_a),
-                When(**{expected: "b"}, then=arm_b),
-                When(**{expected: "tie"}, then=Value("same")),
-                default=Value(""),
-            ),
         )
         .order_by("pk")
-        .values_list("trial__comparison_id", "rater_name", "left_arm", "right_arm", "choice", "response_ms", "gold_arm")
+        .values_list("trial__comparison_id", "rater_name", "trial__swapped", "choice", "response_ms")
     )
     return rows.iterator(chunk_size=2000)

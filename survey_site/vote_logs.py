@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
 from analysis.votes import CHOICES, Gold, Ints, InvalidVotes, Votes
+from survey_site.designs import PREFERENCE
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 
 STRUNG_TOGETHER = {"sqlite": "group_concat(entry, ',')", "postgresql": "string_agg(entry, ',')"}
@@ -213,7 +214,7 @@ def _query(study: Study, *, comparisons: Span, raters: Span, is_small: bool) -> 
         f"""
         SELECT {STRUNG_TOGETHER[connection.vendor]} FROM (
             SELECT ({code}) || ',' || ({moment}) AS entry FROM {tables}
-            WHERE v.trial_id = t.id AND {condition} AND t.kind = 'normal' AND (v.question = 'preference') IS TRUE
+            WHERE v.trial_id = t.id AND {condition} AND t.kind = 'normal' AND (v.question = '{PREFERENCE}') IS TRUE
               AND v.id > %s AND v.id <= %s
         ) AS entries""",
         values,
@@ -229,16 +230,15 @@ def _in_order_of_arrival(raters: Ints) -> tuple[list[int], Ints]:
 
 
 def _gold(study: Study, raters: Sequence[int]) -> Gold:
-    if not study.comparisons.exclude(kind=Comparison.Kind.NORMAL).exists():
-        return Gold(np.zeros(len(raters), dtype=np.int64), np.zeros(len(raters), dtype=np.int64), 0)
-    place = {key: index for index, key in enumerate(raters)}
     seen, right = np.zeros(len(raters), dtype=np.int64), np.zeros(len(raters), dtype=np.int64)
-    answers = Vote.objects.gold().filter(trial__rater__study=study).standing().with_outcome()
-    columns = ("trial__rater", "outcome", "trial__comparison__expected")
-    n = 0
-    for rater, outcome, expected in answers.values_list(*columns):
-        n += 1
+    if not study.comparisons.exclude(kind=Comparison.Kind.NORMAL).exists():
+        return Gold(seen, right, 0)
+    place, n = {key: index for index, key in enumerate(raters)}, 0
+    answers = Vote.objects.gold().standing().filter(trial__rater__study=study, question=PREFERENCE).with_outcome()
+    is_right = Q(outcome=F("trial__comparison__expected"))
+    counts = answers.order_by().values("trial__rater").annotate(n=Count("pk"), n_right=Count("pk", filter=is_right))
+    for rater, n_seen, n_right in counts.values_list("trial__rater", "n", "n_right"):
+        n += n_seen
         if rater in place:
-            seen[place[rater]] += 1
-            right[place[rater]] += outcome == expected
+            seen[place[rater]], right[place[rater]] = n_seen, n_right
     return Gold(seen, right, n)
