@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from survey_site.design_changes import DesignFrozen, change_design, want_votes
 from survey_site.design_files import as_json_text, as_toml
 from survey_site.design_sizes import size_of
-from survey_site.design_words import described
+from survey_site.design_words import counted, described
 from survey_site.designs import Design
 from survey_site.forms.designs import CopyForm, DesignFileForm, DesignForms
 from survey_site.gold_pairs import fitting
@@ -106,7 +106,10 @@ def _taken_over(request: HttpRequest, study: Study, design: Design, source: str)
         return redirect("study", study.slug)
     messages.success(request, f"The study asks as in {source} now.")
     if n_lost:
-        messages.warning(request, f"{n_lost} gold pairs are left out: their images are not of this study's batches.")
+        messages.warning(
+            request,
+            f"{counted(n_lost, 'gold pair')} {'is' if n_lost == 1 else 'are'} left out: not of this study's images.",
+        )
     return redirect("study-design", study.slug)
 
 

@@ -11,9 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from survey_site.design_changes import DesignFrozen, change_design
 from survey_site.design_files import as_toml, read_design
 from survey_site.design_sizes import DesignSize, size_of
-from survey_site.design_words import described
+from survey_site.design_words import counted, described
 from survey_site.designs import Design, InvalidDesign
 from survey_site.gold_pairs import fitting
+from survey_site.management.named_studies import named_study
 from survey_site.models import Study
 from survey_site.pairings import NotPairable
 
@@ -39,9 +40,7 @@ class Command(BaseCommand):
 
     # Django hands parsed options over untyped.
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["study"]).first()
-        if study is None:
-            raise CommandError(f"There is no study {options['study']!r}. The page /studies/ lists them.")
+        study = named_study(options["study"])
         path = options["check"] or options["set"]
         design = _fitting(study, _read(path)) if path else study.how
         size = _size(study, design) if path or study.status == Study.Status.DRAFT else None
@@ -68,7 +67,9 @@ def _fitting(study: Study, design: Design) -> Design:
     # A command does what it is told or nothing: it leaves no gold pair out by itself, as the page does with a warning.
     _, n_lost = fitting(study, design)
     if n_lost:
-        raise CommandError(f"checks.gold: the images of {n_lost} pairs are not of this study's batches; take them out.")
+        raise CommandError(
+            f"checks.gold: the images of {counted(n_lost, 'pair')} are not of this study's batches; take them out."
+        )
     return design
 
 
