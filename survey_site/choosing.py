@@ -1,154 +1,212 @@
 """Which comparison a rater gets next, and on which side its first image stands.
 
-Least judged first; within one load level a rater goes through an own random order, bent towards comparisons
-whose less-shown side is also the one this rater has seen less. Every chosen row is locked and read anew before its
-side is decided, so that two raters who look at the same moment neither overshoot the target nor tip a balance.
+Classes take turns in proportion to their sizes, and no class follows itself where there is another; then the least
+judged comes first; within one load level a rater goes through an own random order, bent towards comparisons whose
+less-shown side is also the one this rater has seen less. A choice is claimed only if its counters are still as they
+were read, so that two raters who look at the same moment neither overshoot the target nor tip a balance.
 """
 
 import hmac
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import NamedTuple
 
-from django.db.models import Count, Max, Q, Sum
-
+from survey_site.active_arms import draw_arms
+from survey_site.counters import claim
+from survey_site.designs import Sampling
 from survey_site.models import Comparison, Rater
 from survey_site.orders import mixed, position_at
+from survey_site.pools import Pool
 from survey_site.querysets import ComparisonQuerySet
+from survey_site.sequences import Sequence
 
 LOOK_AHEAD = 3
-# Unseen comparisons weighed against each other, and how many places of a rater's order are looked up to find them.
-WINDOW = 64
-PLACES = 2 * WINDOW
+# Unseen comparisons weighed against each other; of so few free ones the rest of the study is looked at, too.
+WINDOW = 32
+FEW = 8
 
 
 class Candidate(NamedTuple):
-    """What decides whether a comparison is next; a row of its own because hundreds are read for each vote."""
+    """What decides whether a comparison is next. n_held: trials that anybody holds, where that was asked for."""
 
     pk: int
-    position: int
     votes_wanted: int | None
     n_votes: int
     n_open: int
     n_a_left: int
     n_a_right: int
-
-
-@dataclass(frozen=True)
-class Seen:
-    """How far a rater is, and how often image a stood on either side."""
-
-    next_position: int
-    a_left: int
-    a_right: int
-
-    def and_one(self, *, swapped: bool) -> "Seen":
-        """Return what it is after one more trial."""
-        side = {"a_right": self.a_right + 1} if swapped else {"a_left": self.a_left + 1}
-        return replace(self, next_position=self.next_position + 1, **side)
+    n_held: int = 0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A locked comparison, its place in the rater's sequence and its sides."""
+    """A comparison that was claimed for a rater, and its sides. propensity: of its arms, if they were drawn."""
 
-    comparison: Comparison
-    position: int
+    comparison: int
     swapped: bool
+    propensity: float | None = None
 
 
-def choose(rater: Rater, *, n_held: int) -> Iterator[Choice]:
-    """Yield comparisons that fill up the look-ahead of a rater who holds `n_held` trials; skip what others lock."""
-    seen = seen_by(rater)
-    candidates = _candidates(rater, n_seen=seen.next_position)
-    limit = 1 if _scarce(rater, candidates=candidates) else LOOK_AHEAD
-    while candidates and n_held < limit:
-        best = min(candidates, key=lambda candidate: _rank(candidate, seen=seen))
-        candidates.remove(best)
-        free = Comparison.objects.under_target().select_for_update(skip_locked=True, no_key=True)
-        for comparison in free.filter(pk=best.pk):
-            choice = _choice(comparison, rater=rater, seen=seen)
-            seen, n_held = seen.and_one(swapped=choice.swapped), n_held + 1
-            yield choice
+@dataclass(frozen=True)
+class Drawn:
+    """The part of the pool to choose from, and how likely it was to be drawn."""
+
+    pool: Pool
+    propensity: float | None = None
 
 
-def choose_patiently(rater: Rater) -> Iterator[Choice]:
-    """Yield one comparison, waiting for those that others lock; for a rater to whom `choose` gave nothing.
+def choose(sequence: Sequence) -> Choice | None:
+    """Claim the comparison that comes next; None where nothing is free that others do not need more."""
+    drawn = _drawn(sequence)
+    choice = _choose(sequence, drawn)
+    if choice is None and drawn.propensity is not None:
+        # Nothing of the drawn arms is free: any comparison is better than none. Nobody drew its arms.
+        return _choose(sequence, Drawn(sequence.pool))
+    return choice
+
+
+def choose_patiently(sequence: Sequence) -> Choice | None:
+    """Claim a comparison, waiting for those that others lock; for a rater to whom `choose` gave nothing.
 
     The caller's transaction holds no other comparison, and all who wait here wait in the order of the keys:
     so nobody waits in a circle.
     """
-    seen = seen_by(rater)
-    for candidate in sorted(_candidates(rater, n_seen=seen.next_position), key=lambda candidate: candidate.pk):
+    for candidate in sorted(_candidates(sequence, sequence.pool)[0]):
         locked = Comparison.objects.under_target().select_for_update(no_key=True)
         for comparison in locked.filter(pk=candidate.pk):
-            yield _choice(comparison, rater=rater, seen=seen)
-            return
+            swapped = _swapped(comparison, sequence=sequence)
+            if claim(comparison, swapped=swapped):
+                return Choice(comparison.pk, swapped=swapped)
+    return None
 
 
-def seen_by(rater: Rater) -> Seen:
-    """Count what this rater has been shown; lapsed trials keep their position but are on no side's books."""
-    held = Q(lapsed_at__isnull=True)
-    counts = rater.trials.aggregate(
-        last=Max("position", default=-1),
-        a_left=Count("pk", filter=held & Q(swapped=False)),
-        a_right=Count("pk", filter=held & Q(swapped=True)),
-    )
-    return Seen(counts["last"] + 1, a_left=counts["a_left"], a_right=counts["a_right"])
+def _drawn(sequence: Sequence) -> Drawn:
+    if sequence.pool.design.order.sampling is not Sampling.ACTIVE:
+        return Drawn(sequence.pool)
+    rater = sequence.rater
+    seed = f"arms {rater.study.secret} {rater.order_key} {sequence.next_position}"
+    arms = draw_arms(rater, rng=random.Random(seed))
+    if arms is None:
+        return Drawn(sequence.pool)
+    return Drawn(sequence.pool.between(arms.arm_a, arms.arm_b), arms.propensity)
 
 
-def _candidates(rater: Rater, *, n_seen: int) -> list[Candidate]:
-    """Return up to `WINDOW` unseen comparisons under target, in this rater's own order from where the rater stands."""
-    n = n_comparisons(rater.study_id)
-    free = Comparison.objects.unseen_by(rater).under_target()
-    if n <= PLACES:
-        return _in_own_order(free, rater=rater)[:WINDOW]
-    first = max(0, n_seen - WINDOW)
-    places = {position_at((first + step) % n, key=rater.order_key, n=n): step for step in range(PLACES)}
-    near = sorted(_rows(free.filter(position__in=places)), key=lambda row: places[row.position])[:WINDOW]
-    if len(near) >= WINDOW // 2:
-        return near
-    # Few are left around here: the index on load finds the rest, wherever they are.
-    far = _in_own_order(free.least_judged_first()[:WINDOW], rater=rater)
-    return near + [row for row in far if row not in near]
+def _choose(sequence: Sequence, drawn: Drawn) -> Choice | None:
+    candidates, are_all = _candidates(sequence, drawn.pool)
+    if are_all and sequence.held and _are_scarce(candidates, n_own=len(sequence.held)):
+        return None
+    for candidate in _ranked(candidates, sequence=sequence):
+        swapped = _swapped(candidate, sequence=sequence)
+        if claim(candidate, swapped=swapped):
+            return Choice(candidate.pk, swapped=swapped, propensity=drawn.propensity)
+    return None
 
 
-def _in_own_order(rows: ComparisonQuerySet, *, rater: Rater) -> list[Candidate]:
-    return sorted(_rows(rows), key=lambda row: mixed(row.position, key=rater.order_key))
+def _candidates(sequence: Sequence, pool: Pool) -> tuple[list[Candidate], bool]:
+    """Return unseen comparisons under target to choose among, and whether they are all there are."""
+    keys, are_all = _near(sequence, pool)
+    free = Comparison.objects.under_target()
+    near = _read(free.filter(pk__in=keys), sequence=sequence, counts_held=are_all)
+    if are_all or len(near) >= FEW:
+        return near, are_all
+    # Few of these are free: the index on load finds the rest, wherever they are.
+    rest = free.unseen_by(sequence.rater).least_judged_first(below=sequence.rater.study.votes_wanted)
+    if pool is not sequence.pool:
+        rest = rest.filter(pk__in=pool.keys.tolist())
+    far = _read(rest[:WINDOW], sequence=sequence, counts_held=True)
+    return list({candidate.pk: candidate for candidate in near + far}.values()), len(far) < WINDOW
 
 
-def _rows(comparisons: ComparisonQuerySet) -> list[Candidate]:
-    return [Candidate(*row) for row in comparisons.values_list(*Candidate._fields)]
+def _read(comparisons: ComparisonQuerySet, *, sequence: Sequence, counts_held: bool) -> list[Candidate]:
+    columns = Candidate._fields[:-1]
+    if not counts_held or sequence.rater.study.votes_wanted is None:
+        return [Candidate(*row) for row in comparisons.values_list(*columns)]
+    return [Candidate(*row) for row in comparisons.with_n_held(sequence.rater.study_id).values_list(*columns, "n_held")]
 
 
-def n_comparisons(study_id: int) -> int:
-    """Return the number of normal comparisons of a study: one look into an index, because positions have no gaps."""
-    last = Comparison.objects.normal().filter(study=study_id).aggregate(last=Max("position", default=-1))
-    return int(last["last"]) + 1
-
-
-def _scarce(rater: Rater, *, candidates: list[Candidate]) -> bool:
+def _are_scarce(candidates: list[Candidate], *, n_own: int) -> bool:
     """Tell whether fewer votes are still wanted than others may be about to give: then nobody hoards."""
-    if len(candidates) >= WINDOW or any(candidate.votes_wanted is None for candidate in candidates):
+    if not candidates or any(candidate.votes_wanted is None for candidate in candidates):
         return False
     left = sum((candidate.votes_wanted or 0) - candidate.n_votes - candidate.n_open for candidate in candidates)
-    held = Comparison.objects.filter(study=rater.study_id, n_open__gt=0).aggregate(n=Sum("n_open", default=0))
-    return left < int(held["n"]) - rater.trials.open().count()
+    return left + n_own < max(candidate.n_held for candidate in candidates) - n_own
 
 
-def _rank(candidate: Candidate, *, seen: Seen) -> tuple[int, bool]:
-    """Return what to minimise; among equals the first, which is the next in the rater's own order, is taken."""
-    more_left, seen_more_left = candidate.n_a_left - candidate.n_a_right, seen.a_left - seen.a_right
-    tips_balance = more_left * seen_more_left < 0
-    return candidate.n_votes + candidate.n_open, tips_balance
+def _near(sequence: Sequence, pool: Pool) -> tuple[list[int], bool]:
+    """Return keys of unseen comparisons, of the classes whose turn it is, and whether they are all there are."""
+    seen = pool.spots(sequence.seen)
+    if len(pool) - len(seen) <= 2 * WINDOW:
+        return [key for key in pool.keys.tolist() if key not in seen], True
+    places: dict[int, set[int]] = {}
+    for spot in seen.values():
+        places.setdefault(spot.class_no, set()).add(spot.place)
+    keys: list[int] = []
+    order_key = sequence.rater.order_key
+    for classes in _in_turn(sequence):
+        left = WINDOW - len(keys)
+        if left <= 0:
+            break
+        chosen = [classes[index] for index in _places(len(classes), avoid=(), key=order_key, at_most=left)]
+        for class_no in chosen:
+            n, key = pool.size_of(class_no), mixed(class_no, key=order_key)
+            own = _places(n, avoid=places.get(class_no, ()), key=key, at_most=-(-left // len(chosen)))
+            keys += [pool.key_at(class_no, place) for place in own]
+    return keys, False
 
 
-def _choice(comparison: Comparison, *, rater: Rater, seen: Seen) -> Choice:
-    more_left = comparison.n_a_left - comparison.n_a_right or seen.a_left - seen.a_right
-    swapped = more_left > 0 if more_left else _drawn_bit(comparison, rater=rater)
-    return Choice(comparison, position=seen.next_position, swapped=swapped)
+def _in_turn(sequence: Sequence) -> Iterator[list[int]]:
+    """Yield the classes, those whose turn it is first; classes that have equal claims come together."""
+    shown = sequence.shown
+    yield _places(sequence.pool.n_classes, avoid=shown, key=sequence.rater.order_key, at_most=WINDOW)
+    claims = sorted((_claim(class_no, sequence=sequence), class_no) for class_no in shown)
+    for _, equal in groupby(claims, key=itemgetter(0)):
+        yield [class_no for _, class_no in equal]
 
 
-def _drawn_bit(comparison: Comparison, *, rater: Rater) -> bool:
-    message = f"side {rater.order_key} {comparison.pk}".encode()
+def _places(n: int, *, avoid: Collection[int], key: int, at_most: int) -> list[int]:
+    """Return some of the places 0 ... n-1 but those to avoid, the next ones in the order that belongs to the key."""
+    if n - len(avoid) <= at_most:
+        return [place for place in range(n) if place not in avoid]
+    # What was passed over lies a little behind. Past the end the order begins anew.
+    first = max(0, len(avoid) - at_most // 2)
+    walk = (position_at((first + step) % n, key=key, n=n) for step in range(min(n, 3 * at_most)))
+    found = list(islice((place for place in walk if place not in avoid), at_most))
+    return found or [place for place in range(n) if place not in avoid][:at_most]
+
+
+def _claim(class_no: int, *, sequence: Sequence) -> tuple[bool, bool, float]:
+    """Return what to minimise: more than one ahead of its share, the class of the last trial, the share shown."""
+    n, size, shown = len(sequence.pool), sequence.pool.size_of(class_no), sequence.shown[class_no]
+    is_ahead = (shown - 1) * n >= (len(sequence.normal) + 1) * size
+    return is_ahead, class_no == sequence.last_class, shown / size
+
+
+def _ranked(candidates: list[Candidate], *, sequence: Sequence) -> list[Candidate]:
+    """Order candidates; among equals the next in the rater's own order comes first."""
+    spots = sequence.pool.spots([candidate.pk for candidate in candidates])
+    claims = {spot.class_no: _claim(spot.class_no, sequence=sequence) for spot in spots.values()}
+    seen_more_left = _more_left(sequence)
+
+    def rank(candidate: Candidate) -> tuple[tuple[bool, bool, float], int, bool, int]:
+        tips_balance = (candidate.n_a_left - candidate.n_a_right) * seen_more_left < 0
+        own_order = mixed(candidate.pk, key=sequence.rater.order_key)
+        return claims[spots[candidate.pk].class_no], candidate.n_votes + candidate.n_open, tips_balance, own_order
+
+    return sorted(candidates, key=rank)
+
+
+def _more_left(sequence: Sequence) -> int:
+    return len(sequence.normal) - 2 * sequence.n_swapped
+
+
+def _swapped(comparison: Candidate | Comparison, *, sequence: Sequence) -> bool:
+    more_left = comparison.n_a_left - comparison.n_a_right or _more_left(sequence)
+    return more_left > 0 if more_left else _drawn_bit(comparison.pk, rater=sequence.rater)
+
+
+def _drawn_bit(comparison: int, *, rater: Rater) -> bool:
+    message = f"side {rater.order_key} {comparison}".encode()
     return bool(hmac.digest(rater.study.secret.encode(), message, "sha256")[0] & 1)

@@ -4,12 +4,43 @@ Called only inside the transaction that writes the trial or the vote. Open and a
 a side; a lapsed one is on none, so `n_votes = n_a_left + n_a_right - n_open` holds after every move.
 """
 
+from typing import Protocol
+
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from survey_site.models import Comparison, Trial
 
 COUNTERS = ("n_votes", "n_open", "n_a_left", "n_a_right")
+ANY = Q()
+
+
+class Counted(Protocol):
+    """A comparison's counters as somebody read them."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def n_votes(self) -> int: ...
+    @property
+    def n_open(self) -> int: ...
+    @property
+    def n_a_left(self) -> int: ...
+    @property
+    def n_a_right(self) -> int: ...
+
+
+def claim(seen: Counted, *, swapped: bool) -> bool:
+    """Count a new trial of a comparison; False, and nothing is done, where it is held by others or has changed.
+
+    So whoever decided on what was read decided right, and nobody waits: a claimer may hold other comparisons.
+    """
+    as_seen = {counter: getattr(seen, counter) for counter in COUNTERS}
+    free = Comparison.objects.filter(pk=seen.pk, **as_seen).select_for_update(skip_locked=True, no_key=True)
+    side = "n_a_right" if swapped else "n_a_left"
+    # Asked for once more outside: PostgreSQL looks again at a row that changed while the statement ran.
+    claimed = Comparison.objects.filter(pk__in=free.values("pk"), **as_seen)
+    return bool(claimed.update(n_open=F("n_open") + 1, **{side: F(side) + 1}))
 
 
 def count_opened(trial: Trial) -> None:
@@ -22,12 +53,15 @@ def count_lapsed(trial: Trial) -> None:
     _move(trial, votes=0, leases=-1, shown=-1)
 
 
-def count_vote(trial: Trial) -> None:
-    """A trial got its first vote. A lapsed one gave its place back long ago, and now takes its side again."""
-    if trial.lapsed_at is None:
-        _move(trial, votes=1, leases=-1, shown=0)
-    else:
-        _move(trial, votes=1, leases=0, shown=1)
+def count_vote(trial: Trial) -> bool:
+    """A trial gets its first vote; False, and nothing is done, where its comparison has no room for another.
+
+    Waits for whoever holds the comparison. The caller holds the trial, so that it cannot lapse meanwhile. A lapsed
+    one gave its place back long ago, and now takes its side again.
+    """
+    with_room = Q(votes_max__isnull=True) | Q(votes_max__gt=F("n_votes"))
+    is_late = trial.lapsed_at is not None
+    return _move(trial, votes=1, leases=0 if is_late else -1, shown=1 if is_late else 0, where=with_room)
 
 
 def count_erased(trial: Trial, *, is_answered: bool) -> None:
@@ -43,7 +77,7 @@ def mend_counters() -> int:
     with transaction.atomic():
         suspects = list(Comparison.objects.miscounted().values_list("pk", flat=True))
         # Locked, then counted once more: a vote may have come in between.
-        list(Comparison.objects.select_for_update().filter(pk__in=suspects).values_list("pk", flat=True))
+        list(Comparison.objects.select_for_update().filter(pk__in=suspects).order_by("pk").values_list("pk", flat=True))
         wrong = list(Comparison.objects.filter(pk__in=suspects).miscounted())
         for comparison in wrong:
             for counter in COUNTERS:
@@ -52,10 +86,11 @@ def mend_counters() -> int:
     return len(wrong)
 
 
-def _move(trial: Trial, *, votes: int, leases: int, shown: int) -> None:
+def _move(trial: Trial, *, votes: int, leases: int, shown: int, where: Q = ANY) -> bool:
+    """Move the counters of a normal trial's comparison; tell whether the condition let it happen."""
     if trial.kind != Trial.Kind.NORMAL:
-        return
+        return True
     side = "n_a_right" if trial.swapped else "n_a_left"
-    Comparison.objects.filter(pk=trial.comparison_id).update(
-        n_votes=F("n_votes") + votes, n_open=F("n_open") + leases, **{side: F(side) + shown}
-    )
+    moves = {"n_votes": votes, "n_open": leases, side: shown}
+    changes = {counter: F(counter) + by for counter, by in moves.items() if by}
+    return bool(Comparison.objects.filter(where, pk=trial.comparison_id).update(**changes))

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Case, Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Cast, Coalesce
 
 from generation.models import Image
+from survey_site.designs import PREFERENCE
 
 if TYPE_CHECKING:
     from survey_site.models import Comparison, Rater, Study, Trial, Vote
@@ -46,9 +48,19 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
         voted = rater.trials.filter(kind="normal", votes__isnull=False).order_by().values("comparison")
         return self.normal().filter(study=rater.study_id).exclude(pk__in=voted)
 
-    def least_judged_first(self) -> "ComparisonQuerySet":
-        """Order by votes and open trials together, as the index `comparisons_by_load` does."""
-        return self.order_by(F("n_votes") + F("n_open"), "position")
+    def least_judged_first(self, *, below: int | None = None) -> "ComparisonQuerySet":
+        """Order by votes and open trials together, as the index `comparisons_by_load` does.
+
+        below: of no comparison more votes are wanted, so that the index can leave out those that have them.
+        """
+        loaded = self.alias(load=F("n_votes") + F("n_open"))
+        return (loaded if below is None else loaded.filter(load__lt=below)).order_by("load", "position")
+
+    def with_n_held(self, study_id: int) -> "ComparisonQuerySet":
+        """Annotate `n_held`, the same for all: how many normal trials of the study anybody holds."""
+        held = self.model.objects.filter(study=study_id, n_open__gt=0).order_by().values("study")
+        n_held = held.annotate(n=Sum("n_open")).values("n")
+        return self.annotate(n_held=Coalesce(Subquery(n_held), Value(0)))
 
     def recounted(self) -> "ComparisonQuerySet":
         """Annotate each counter's true value, `true_<counter>`, from the trials and votes themselves."""
@@ -88,6 +100,24 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         """Keep the open normal trials whose lease has run out."""
         return self.open().filter(kind="normal", expires_at__lt=now)
 
+    def with_answers(self) -> "TrialQuerySet":
+        """Join each trial's answers to the study's own question, `answers`, in the order of their arrival.
+
+        A trial without an answer has one row, one that was taken back has several. `code_text` is the code as the
+        database writes it.
+        """
+        answers = FilteredRelation("votes", condition=Q(votes__question=PREFERENCE))
+        joined = self.annotate(answers=answers, code_text=Cast("code", models.CharField()))
+        return joined.order_by("position", "answers")
+
+    def to_vote_on(self) -> "TrialQuerySet":
+        """Lock the rater, then the trial, and fetch both with the study.
+
+        PostgreSQL locks in the order in which the tables are named, and reads a row that it waited for anew.
+        """
+        locked = self.select_for_update(of=("rater", "self"), no_key=True)
+        return locked.select_related("rater__study").defer("rater__study__plan")
+
     def with_images(self) -> "TrialQuerySet":
         """Fetch what a page shows of a trial along with it."""
         return self.select_related("comparison__image_a__batch", "comparison__image_b")
@@ -102,6 +132,10 @@ class VoteQuerySet(models.QuerySet["Vote"]):
         return self.annotate(
             outcome=Case(When(choice="same", then=Value("tie")), When(a_left, then=Value("a")), default=Value("b"))
         )
+
+    def late(self) -> "VoteQuerySet":
+        """Keep the votes that came after their trial's lease was given to others."""
+        return self.filter(trial__lapsed_at__lte=F("created_at"))
 
     def gold(self) -> "VoteQuerySet":
         """Keep the answers to comparisons whose right answer is known; identical images are such ones."""

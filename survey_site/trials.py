@@ -1,63 +1,86 @@
-"""Trials: leased to a rater a few ahead, shown, answered once.
+"""Trials: leased to a rater a few ahead, shown, answered once, the last answer taken back if the study lets it.
 
-Each transaction locks the rater first, so one rater's tabs take turns, then comparisons. Only the comparison
-of the trial that is being answered is waited for; every other one is skipped where somebody else holds it. A trial's
-state changes only under its comparison's lock.
+Locks: every transaction takes the rater first, so one rater's tabs take turns, and then that rater's trial. Only the
+comparison of the trial that is being answered is waited for, while no other comparison is held; every other one, and
+every other rater's trial, is skipped where somebody else holds it. So nobody waits in a circle. An open trial lapses
+only under its own lock and its comparison's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from survey_site.choosing import LOOK_AHEAD, Choice, choose, choose_patiently, n_comparisons
-from survey_site.counters import count_lapsed, count_opened, count_vote
-from survey_site.models import Comparison, Rater, Trial, Vote
-from survey_site.querysets import ComparisonQuerySet
+from survey_site.counters import count_lapsed, count_vote
+from survey_site.designs import PREFERENCE, Outcome
+from survey_site.leases import lease_patiently, refill, top_up
+from survey_site.models import Rater, Trial, Vote
+from survey_site.querysets import TrialQuerySet
+from survey_site.raters import require_rating
+from survey_site.sequences import Sequence
+from survey_site.standings import (
+    Desk,
+    Standing,
+    desk_of,
+    has_ended,
+    has_ended_early,
+    own_sequence,
+    progress_of,
+    standing_of,
+    to_take_back,
+)
 from survey_site.studies import require_open
+from survey_site.turns import writing
+from survey_site.votes import (
+    AlreadyVoted,
+    EnoughVotes,
+    InvalidVote,
+    KeyReused,
+    NotTakenBack,
+    RaterEnded,
+    Sent,
+    VoteDetails,
+    VoteRefused,
+    key_for,
+    require_valid,
+    votes_of,
+)
 
-LEASE = timedelta(minutes=15)
-# A lease is lengthened when this much of it is left, not with every vote.
-LEASE_MARGIN = timedelta(minutes=10)
-# Expired leases of anybody that one request gives back.
-LAPSES_A_REQUEST = 20
+__all__ = [
+    "AlreadyVoted",
+    "Cast",
+    "EnoughVotes",
+    "InvalidVote",
+    "KeyReused",
+    "NotTakenBack",
+    "Queue",
+    "RaterEnded",
+    "Sent",
+    "Standing",
+    "UnknownTrial",
+    "VoteDetails",
+    "VoteRefused",
+    "cast_vote",
+    "desk_for",
+    "key_for",
+    "lease_trials",
+    "queue_of",
+    "record_vote",
+]
+
+T = TypeVar("T")
+NO_DETAILS = VoteDetails()
+# PostgreSQL: serialization_failure, deadlock_detected. Nothing was kept, and the same again may go well.
+WORTH_A_RETRY = frozenset({"40001", "40P01"})
+RETRIES = 2
 
 
-class VoteRefused(Exception):
-    """The vote was not kept; the message says why."""
-
-
-class AlreadyVoted(VoteRefused):
-    """The trial has a vote, and it says something else."""
-
-
-class EnoughVotes(VoteRefused):
-    """The comparison has all the votes it can take."""
-
-
-class KeyReused(VoteRefused):
-    """The idempotency key came with a vote on another trial."""
-
-
-class RaterEnded(VoteRefused):
-    """The rater's part has ended otherwise than by answering everything, or the rater has withdrawn."""
-
-
-class Standing(StrEnum):
-    """What a rater can do next."""
-
-    OPEN = "open"
-    """There are trials to answer."""
-    READY = "ready"
-    """There are none yet, but leasing would find some."""
-    WAITING = "waiting"
-    """Others hold everything that this rater could still get, and may give it back."""
-    FINISHED = "finished"
+class UnknownTrial(Exception):
+    """There is no such trial, or it is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -73,53 +96,39 @@ class Queue:
     break_due: bool = False
     """A break is due before the first of the trials."""
     last: Trial | None = None
-    """The trial whose answer may be taken back; its votes are fetched."""
+    """The trial whose answer may be taken back."""
+    last_choice: str = ""
+    """What that answer is."""
 
 
 @dataclass(frozen=True)
-class VoteDetails:
-    """What comes with a choice where the study asks for it or the page can tell.
+class Cast:
+    """A vote that stands, and what lies before the rater after it."""
 
-    others: answers to the design's further questions, by key. takes_back: this is a new answer to the rater's last
-    answered trial; the earlier one stays on record.
-    """
-
-    strength: int | None = None
-    reason: str = ""
-    hidden_ms: int | None = None
-    zoom_ms: int | None = None
-    pressed_with: str = ""
-    others: Mapping[str, str] = field(default_factory=dict)
-    takes_back: bool = False
-
-
-NO_DETAILS = VoteDetails()
+    vote: Vote
+    desk: Desk
 
 
 def queue_of(rater: Rater) -> Queue:
     """Return what a rater has to do, changing nothing."""
-    trials = list(rater.trials.open().with_images().order_by("position"))
-    return Queue(
-        trials,
-        standing=Standing.OPEN if trials else _standing_without_trials(rater),
-        n_votes=Vote.objects.filter(trial__rater=rater, replaces__isnull=True).count(),
-        n_comparisons=n_comparisons(rater.study_id),
-    )
+    return _queue(own_sequence(rater))
+
+
+def desk_for(rater: Rater) -> Desk:
+    """Return the same as `queue_of`, with cards for rows."""
+    return desk_of(own_sequence(rater))
 
 
 def lease_trials(rater: Rater) -> Queue:
-    """Fill up a rater's look-ahead and return the queue. Raises `StudyClosed` or `StudyPaused`."""
-    with transaction.atomic():
-        rater = _locked(rater)
-        require_open(rater.study)
-        _fill(rater)
-    queue = queue_of(rater)
-    if queue.standing is not Standing.READY:
-        return queue
+    """Fill up a rater's look-ahead and return the queue; a rater who has answered everything is complete then.
+
+    Raises `StudyClosed`, `StudyPaused`, `NotYetRating` or `RaterEnded`.
+    """
+    sequence = _settled(lambda: _leased(rater))
+    if standing_of(sequence) is not Standing.READY:
+        return _queue(sequence)
     # Others held every row that was left. Wait for them before saying that there is nothing.
-    with transaction.atomic():
-        _lease(_locked(rater), choose_patiently(rater))
-    return queue_of(rater)
+    return _queue(_settled(lambda: lease_patiently(own_sequence(_locked(rater)))))
 
 
 def record_vote(
@@ -133,129 +142,157 @@ def record_vote(
     """Write the one vote of a trial, move the counters and lease the next trials: one transaction.
 
     Sent again (same key or same choice), it returns the vote that stands. Raises `AlreadyVoted`, `KeyReused`,
-    `EnoughVotes`, `StudyClosed` or `StudyPaused`; the vote is not kept then.
+    `EnoughVotes`, `InvalidVote`, `NotTakenBack`, `RaterEnded`, `StudyClosed` or `StudyPaused`; nothing is kept then.
     """
-    vote = Vote(
-        trial=trial,
-        choice=choice,
-        response_ms=response_ms,
-        key=key,
-        strength=details.strength,
-        reason=details.reason,
-        hidden_ms=details.hidden_ms,
-        zoom_ms=details.zoom_ms,
-        pressed_with=details.pressed_with,
+    return _cast(Trial.objects.filter(pk=trial.pk), Sent(choice, response_ms, key, details)).vote
+
+
+def cast_vote(code: UUID, sent: Sent, *, raters: Iterable[str | UUID]) -> Cast:
+    """Do the same for a trial of one of these raters, by its code; return with it what lies before the rater then.
+
+    raters: the codes of all raters that the sender is. Raises `UnknownTrial` as well.
+    """
+    return _cast(Trial.objects.filter(code=code, rater__code__in=list(raters)), sent)
+
+
+def _queue(sequence: Sequence) -> Queue:
+    progress, last = progress_of(sequence), to_take_back(sequence)
+    held = [] if has_ended(sequence.rater) else [row.pk for row in sequence.held]
+    wanted = [*held, *([last.pk] if last else [])]
+    trials = {trial.pk: trial for trial in Trial.objects.with_images().filter(pk__in=wanted)} if wanted else {}
+    return Queue(
+        [trials[pk] for pk in held],
+        progress.standing,
+        progress.n_votes,
+        progress.n_comparisons,
+        break_due=progress.break_due,
+        last=trials[last.pk] if last else None,
+        last_choice=(last.choice or "") if last else "",
     )
-    with transaction.atomic():
-        rater = _locked(trial.rater)
-        standing = _standing_vote(vote)
-        if standing is not None:
-            return standing
-        require_open(rater.study)
-        is_kept = _keep(vote)
-        _fill(rater)
-    if not is_kept:
-        raise EnoughVotes("Meanwhile other raters have given this pair all the votes it needs: yours was not kept.")
-    return vote
+
+
+def _settled(act: Callable[[], T]) -> T:
+    """Do an act in a transaction of its own; once more, and once more, where PostgreSQL asks for it."""
+    for _attempt in range(RETRIES):
+        try:
+            with writing():
+                return act()
+        except OperationalError as error:
+            if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") not in WORTH_A_RETRY:
+                raise
+    with writing():
+        return act()
 
 
 def _locked(rater: Rater) -> Rater:
     return Rater.objects.select_for_update(of=("self",), no_key=True).select_related("study").get(pk=rater.pk)
 
 
-def _standing_vote(vote: Vote) -> Vote | None:
-    """Return the trial's vote if there is one and this one repeats it."""
-    same_key = Q(key=vote.key) if vote.key else Q()
-    for known in Vote.objects.standing().filter(Q(trial=vote.trial) | same_key):
-        if known.trial_id != vote.trial_id:
-            raise KeyReused("This answer was sent with the key of another pair. Reload the page and answer again.")
-        if known.choice != vote.choice and (vote.key is None or known.key != vote.key):
-            raise AlreadyVoted("You have answered this pair already, differently. Your first answer counts.")
-        return known
-    return None
+def _leased(rater: Rater) -> Sequence:
+    rater = _locked(rater)
+    require_open(rater.study)
+    _require_not_ended(rater)
+    require_rating(rater)
+    sequence = own_sequence(rater)
+    return sequence if has_ended(rater) else _completed(refill(sequence))
 
 
-def _keep(vote: Vote) -> bool:
-    """Save the vote unless its comparison is full; a trial that nobody can answer any more lapses."""
-    comparison = Comparison.objects.select_for_update(no_key=True).get(pk=vote.trial.comparison_id)
-    # Read anew under the lock: somebody may have reclaimed it a moment ago.
-    vote.trial = Trial.objects.get(pk=vote.trial_id)
-    if comparison.votes_max is not None and comparison.n_votes >= comparison.votes_max:
-        _lapse([vote.trial] if vote.trial.lapsed_at is None else [], now=timezone.now())
-        return False
-    vote.save(force_insert=True)
-    count_vote(vote.trial)
-    return True
+def _cast(trials: TrialQuerySet, sent: Sent) -> Cast:
+    try:
+        cast = _settled(lambda: _answered(trials, sent))
+    except IntegrityError as error:
+        if sent.key is None or not Vote.objects.filter(key=sent.key).exists():
+            raise
+        raise _key_reused() from error
+    if cast is None:
+        raise EnoughVotes(_("Meanwhile other raters have given this pair all the votes it needs: yours was not kept."))
+    return cast
 
 
-def _fill(rater: Rater) -> None:
-    """Keep the rater's leases alive and lease more, up to the look-ahead."""
-    now = timezone.now()
-    unanswered = list(rater.trials.unanswered().order_by("position"))
-    held = [trial for trial in unanswered if trial.lapsed_at is None]
-    _lengthen(held, now=now)
-    _reclaim(rater.study_id, now=now)
-    if len(held) >= LOOK_AHEAD:
-        return
-    lapsed = {trial.comparison_id: trial for trial in unanswered if trial.lapsed_at is not None}
-    n_revived = _revive(lapsed, at_most=LOOK_AHEAD - len(held)) if lapsed else 0
-    _lease(rater, choose(rater, n_held=len(held) + n_revived))
+def _answered(trials: TrialQuerySet, sent: Sent) -> Cast | None:
+    """Keep a vote and lease what comes next; None where the comparison has no room for it."""
+    trial = trials.to_vote_on().first()
+    if trial is None:
+        raise UnknownTrial(_("This pair is not one of yours. Open the study's page to continue."))
+    sequence = own_sequence(trial.rater)
+    row = next(known for known in sequence.rows if known.pk == trial.pk)
+    if row.vote is not None:
+        return _answered_again(trial, sent, sequence=sequence)
+    _require_taking(trial.rater)
+    require_valid(sent, page=sequence.pool.design.page)
+    if not count_vote(trial):
+        _give_up(trial)
+        _completed(top_up(own_sequence(trial.rater)))
+        return None
+    vote = _keep(votes_of(sent, trial=trial))
+    return _onwards(sequence.with_answer(row, vote=vote.pk, choice=vote.choice), vote=vote)
 
 
-def _lengthen(trials: Iterable[Trial], *, now: datetime) -> None:
-    ending = [trial.pk for trial in trials if trial.expires_at < now + LEASE_MARGIN]
-    if ending:
-        Trial.objects.filter(pk__in=ending, lapsed_at__isnull=True).update(expires_at=now + LEASE)
+def _answered_again(trial: Trial, sent: Sent, *, sequence: Sequence) -> Cast:
+    """Deal with another answer to an answered trial: the same once more, another one, or one taken back."""
+    known = list(Vote.objects.filter(trial=trial).order_by("pk"))
+    standing = {vote.question: vote for vote in known}
+    preference = standing[PREFERENCE]
+    row = next(row for row in sequence.rows if row.pk == trial.pk)
+    is_known = sent.key is not None and any(vote.key == sent.key for vote in known)
+    is_same = sent.choice == preference.choice and (sent.key is None or not sent.details.takes_back)
+    if is_known or is_same:
+        _require_own_key(trial, sent.key)
+        return Cast(preference, desk_of(sequence))
+    if not sent.details.takes_back:
+        raise AlreadyVoted(_("You have answered this pair already, differently. Your first answer counts."))
+    _require_taking(trial.rater)
+    if to_take_back(sequence) != row:
+        raise NotTakenBack(_("Only the last answer can be changed, and only where the study allows it. Yours stands."))
+    require_valid(sent, page=sequence.pool.design.page)
+    vote = _keep(votes_of(sent, trial=trial, replaces=standing))
+    return Cast(vote, desk_of(sequence.with_answer(row, vote=vote.pk, choice=vote.choice)))
 
 
-def _reclaim(study_id: int, *, now: datetime) -> None:
-    """Let a few of the study's expired leases lapse, so that their comparisons go to other raters."""
-    expired = Trial.objects.expired_at(now).filter(comparison__study=study_id, comparison__n_open__gt=0)
-    comparisons = set(expired.values_list("comparison", flat=True)[:LAPSES_A_REQUEST])
-    if comparisons:
-        # First the lock, then a fresh look: a vote that came in between keeps its trial.
-        locked = list(_unheld().filter(pk__in=comparisons))
-        _lapse(Trial.objects.expired_at(now).filter(comparison__in=locked)[:LAPSES_A_REQUEST], now=now)
+def _onwards(sequence: Sequence, *, vote: Vote) -> Cast:
+    rater = sequence.rater
+    sequence = sequence if has_ended(rater) else _completed(top_up(sequence))
+    return Cast(vote, desk_of(sequence))
 
 
-def _lapse(trials: Iterable[Trial], *, now: datetime) -> None:
-    for trial in trials:
-        Trial.objects.filter(pk=trial.pk).update(lapsed_at=now)
+def _completed(sequence: Sequence) -> Sequence:
+    """End the part of a rater who has answered everything that there is to answer."""
+    rater = sequence.rater
+    if not sequence.held and sequence.n_votes and standing_of(sequence) is Standing.FINISHED:
+        rater.outcome, rater.ended_at = Outcome.COMPLETE, timezone.now()
+        rater.save(update_fields=["outcome", "ended_at"])
+    return sequence
+
+
+def _keep(votes: list[Vote]) -> Vote:
+    if len(votes) == 1:
+        votes[0].save(force_insert=True)
+    else:
+        Vote.objects.bulk_create(votes)
+    return votes[0]
+
+
+def _give_up(trial: Trial) -> None:
+    """Let a trial lapse that nobody can answer any more."""
+    if trial.lapsed_at is None:
+        Trial.objects.filter(pk=trial.pk).update(lapsed_at=timezone.now())
         count_lapsed(trial)
 
 
-def _revive(trials: dict[int, Trial], *, at_most: int) -> int:
-    """Renew lapsed leases of a rater who came back, where their comparisons have room; return how many."""
-    with_room = _unheld().under_target().filter(pk__in=trials)[:at_most]
-    revived = [trials[comparison.pk] for comparison in with_room]
-    for trial in revived:
-        Trial.objects.filter(pk=trial.pk).update(lapsed_at=None, expires_at=timezone.now() + LEASE)
-        count_opened(trial)
-    return len(revived)
+def _require_taking(rater: Rater) -> None:
+    _require_not_ended(rater)
+    require_open(rater.study)
 
 
-def _unheld() -> ComparisonQuerySet:
-    """Lock comparisons, skipping those that somebody else has locked."""
-    return Comparison.objects.select_for_update(skip_locked=True, no_key=True).order_by("pk")
+def _require_not_ended(rater: Rater) -> None:
+    if has_ended_early(rater):
+        raise RaterEnded(_("Your part in this study has ended: it takes no more answers from you. Thank you."))
 
 
-def _lease(rater: Rater, choices: Iterator[Choice]) -> None:
-    expires_at = timezone.now() + LEASE
-    for choice in choices:
-        trial = Trial.objects.create(
-            rater=rater,
-            comparison=choice.comparison,
-            position=choice.position,
-            swapped=choice.swapped,
-            expires_at=expires_at,
-        )
-        count_opened(trial)
+def _require_own_key(trial: Trial, key: UUID | None) -> None:
+    if key is not None and Vote.objects.filter(key=key).exclude(trial=trial).exists():
+        raise _key_reused()
 
 
-def _standing_without_trials(rater: Rater) -> Standing:
-    attainable = Comparison.objects.unanswered_by(rater)
-    held = attainable.filter(n_open__gt=0)
-    expired = Trial.objects.expired_at(timezone.now()).filter(comparison__in=held)
-    if attainable.under_target().exists() or expired.exists():
-        return Standing.READY
-    return Standing.WAITING if held.exists() else Standing.FINISHED
+def _key_reused() -> KeyReused:
+    return KeyReused(_("This answer was sent with the key of another pair. Reload the page and answer again."))

@@ -1,12 +1,38 @@
-"""How the API knows a rater's browser."""
+"""How the API knows that a rater's request comes from a page of this site."""
 
-from rest_framework.authentication import SessionAuthentication
-from rest_framework.request import Request
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
-class RaterCookie(SessionAuthentication):
-    """Nobody signs in here: the views look for the rater's cookie. But a POST must show the page's CSRF token."""
+def from_own_page(view: View[P]) -> View[P]:
+    """Decorate a view that takes a POST: one that another site made this browser send gets a sentence in JSON.
 
-    def authenticate(self, request: Request) -> None:
-        """Refuse a POST that another site made this browser send."""
-        self.enforce_csrf(request)
+    Nobody signs in here: the views look for the rater's cookie. The check is Django's own, whose answer is a page.
+    """
+
+    @csrf_exempt
+    @wraps(view)
+    def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if _CHECK.process_view(request, view, (), {}) is not None:
+            sentence = _("This answer did not come with the page's token. Allow cookies, and reload the page.")
+            return JsonResponse({"detail": sentence}, status=403)
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+class _Check(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return HttpResponse(reason, status=403)
+
+
+_CHECK = _Check(lambda request: HttpResponse())

@@ -1,53 +1,37 @@
-"""What the API says: a rater's queue, blind to arms."""
+"""What the API says to a rater's page, blind to arms."""
 
-from uuid import uuid4
+from typing import Any
 
 from django.urls import reverse
-from rest_framework import serializers
 
-from survey_site.models import Trial
-from survey_site.trials import Queue
+from survey_site.checks import Feedback
+from survey_site.standings import Card, Desk
 
-
-class TrialSerializer(serializers.Serializer[Trial]):
-    """One open trial: what a page needs to show it, and a fresh key to send the vote with."""
-
-    code = serializers.UUIDField()
-    key = serializers.SerializerMethodField()
-    class_label = serializers.CharField(source="comparison.class_label")
-    left = serializers.SerializerMethodField()
-    right = serializers.SerializerMethodField()
-    width = serializers.IntegerField(source="left_image.width")
-    height = serializers.IntegerField(source="left_image.height")
-    is_practice = serializers.SerializerMethodField()
-
-    def get_key(self, trial: Trial) -> str:
-        """Draw the idempotency key of this sending."""
-        return str(uuid4())
-
-    def get_is_practice(self, trial: Trial) -> bool:
-        """Tell practice from the rest; nothing tells a check."""
-        return trial.kind == Trial.Kind.PRACTICE
-
-    def get_left(self, trial: Trial) -> str:
-        """Return the path of the image on the left."""
-        return reverse("rate-image-left", args=[trial.code])
-
-    def get_right(self, trial: Trial) -> str:
-        """Return the path of the image on the right."""
-        return reverse("rate-image-right", args=[trial.code])
+Said = dict[str, Any]  # Any: what JSON can hold
 
 
-class QueueSerializer(serializers.Serializer[Queue]):
-    """A rater's open trials, the next first, and how far the rater is."""
+def desk_as_json(desk: Desk, *, feedback: Feedback | None = None) -> Said:
+    """Write what lies before a rater, and what to tell about the practice answer that was just given."""
+    return {
+        "trials": [_card(card) for card in desk.cards],
+        **desk.progress._asdict(),
+        "last": {**_card(desk.last), "choice": desk.last_choice} if desk.last else None,
+        "feedback": _feedback(feedback) if feedback else None,
+    }
 
-    trials = TrialSerializer(many=True)
-    standing = serializers.CharField()
-    n_votes = serializers.IntegerField()
-    n_comparisons = serializers.IntegerField()
-    break_due = serializers.BooleanField()
-    last = TrialSerializer(allow_null=True)
-    feedback = serializers.SerializerMethodField()
 
-    def get_feedback(self, queue: Queue) -> None:
-        """Nothing yet: the right answer to practice."""
+def _card(card: Card) -> Said:
+    return {
+        "code": str(card.code),
+        "key": str(card.key),
+        "class_label": card.class_label,
+        "left": reverse("rate-image-left", args=[card.code]),
+        "right": reverse("rate-image-right", args=[card.code]),
+        "width": card.width,
+        "height": card.height,
+        "is_practice": card.is_practice,
+    }
+
+
+def _feedback(feedback: Feedback) -> Said:
+    return {"expected": feedback.expected, "is_right": feedback.is_right, "explanation": feedback.explanation}

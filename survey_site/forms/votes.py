@@ -3,7 +3,7 @@
 from django import forms
 
 from survey_site.models import Strength, Vote
-from survey_site.trials import VoteDetails
+from survey_site.votes import Sent, VoteDetails
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -49,6 +49,12 @@ class VoteForm(forms.Form):
             others=self._others(),
             takes_back=said["takes_back"],
         )
+
+    @property
+    def sent(self) -> Sent:
+        """Return the vote as it was sent."""
+        said = self.cleaned_data
+        return Sent(said["choice"], said["response_ms"], said["key"], self.details)
 
     def _others(self) -> dict[str, str]:
         said = self.data.get("others", {})
