@@ -86,7 +86,7 @@ def _order(order: Order) -> Iterator[str]:
     if order.pairing is Pairing.BLOCK and order.pairs_per_stimulus:
         yield f"{counted(order.pairs_per_stimulus, 'pair')} of arms for each class and seed"
     yield SAMPLINGS[order.sampling].partition(":")[0] + (
-        f", {order.exploration:.0%} drawn uniformly" if order.sampling is Sampling.ACTIVE else ""
+        f", {_per_cent(order.exploration)} drawn uniformly" if order.sampling is Sampling.ACTIVE else ""
     )
     if order.votes_min or order.votes_max:
         limits = {"at least": order.votes_min, "at most": order.votes_max}
@@ -106,7 +106,7 @@ def _checks(checks: Checks) -> Iterator[str]:
     if len(chosen) < len(checks.gold):
         yield f"{counted(len(checks.gold) - len(chosen), 'pair')} of your own for practice"
     if checks.per_block:
-        yield f"Flagged: below {checks.least_right:.0%} right or {checks.least_repeated:.0%} repeated alike"
+        yield f"Flagged: below {_per_cent(checks.least_right)} right or {_per_cent(checks.least_repeated)} repeated alike"
     yield f"Flagged as fast: answers below {checks.fast_ms:,} ms"
 
 
@@ -122,3 +122,7 @@ def _page(page: Page) -> Iterator[str]:
         yield "A reason may be given"
     if not page.takes_back:
         yield "Answers cannot be taken back"
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:g}\N{NO-BREAK SPACE}%"
