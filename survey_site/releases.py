@@ -23,15 +23,17 @@ class EndedPart:
 def release_trials(rater: Rater) -> int:
     """Let all open trials of a rater lapse; return how many.
 
-    Locks the rater first, as every verb on trials does, then the trials' comparisons in the order of their keys:
-    all who wait for more than one comparison wait in that order, so nobody waits in a circle.
+    Locks as every verb on trials does: the rater first, then the rater's trials, then their comparisons in the order
+    of their keys. All who wait for more than one comparison wait in that order, so nobody waits in a circle.
     """
     with transaction.atomic():
         list(Rater.objects.select_for_update(of=("self",), no_key=True).filter(pk=rater.pk))
-        wanted = rater.trials.open().values_list("comparison", flat=True)
-        locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=list(wanted)).order_by("pk")
+        open_trials = rater.trials.open().order_by("pk")
+        trials = list(open_trials.select_for_update(of=("self",), no_key=True))
+        shown = Comparison.objects.filter(pk__in=[trial.comparison_id for trial in trials]).order_by("pk")
+        list(shown.select_for_update(no_key=True))
         # First the locks, then a fresh look: one may have lapsed a moment ago.
-        held = list(rater.trials.open().filter(comparison__in=list(locked)))
+        held = list(open_trials.filter(pk__in=[trial.pk for trial in trials]))
         Trial.objects.filter(pk__in=[trial.pk for trial in held]).update(lapsed_at=timezone.now())
         for trial in held:
             count_lapsed(trial)
