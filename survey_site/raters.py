@@ -2,7 +2,7 @@
 
 Whoever counts places locks the study first and the rater second, so that two people at one moment never share the
 last place. An ending is final: the first one counts. Only a rater who did not agree, or came when everything was
-taken and answered nothing, may try again.
+taken and answered nothing, may try again; and one whom the platform took out and sends again with a new submission.
 """
 
 import hmac
@@ -18,6 +18,9 @@ from survey_site.designs import Item, Option, Outcome, Welcome
 from survey_site.models import Answer, Invitation, Rater, Study, new_withdrawal_code
 from survey_site.platforms import Person
 from survey_site.studies import require_open
+
+# The platform ended the rater's part, not the rater and not the study.
+TAKEN_OUT = (Outcome.RETURNED, Outcome.TIMED_OUT)
 
 
 class NotYetRating(Exception):
@@ -64,6 +67,9 @@ def next_step(rater: Rater) -> Step:
     """Return what the rater has to do next; a rater who is rating costs no query."""
     if rater.outcome or rater.withdrawn_at is not None:
         return Step.ENDED
+    if rater.external_id:
+        # Out of an imported table, or a program: nobody who reads.
+        return Step.RATE
     welcome = rater.study.how.welcome
     if welcome.consent and rater.consent_id is None:
         return Step.CONSENT
@@ -166,9 +172,12 @@ def _new(study: Study, *, person: Person | None, invitation: Invitation | None) 
 def _returned(rater: Rater, *, person: Person | None) -> Rater:
     """Take up a new submission of the same person, and give a place to a rater who may try again."""
     study, rater = rater.study, _locked(rater)
-    if person is not None and person.submission_id and not rater.outcome:
-        rater.submission_hash = submission_hash(study, person)
-    if may_try_again(rater) and study.status == Study.Status.OPEN and _has_place(study):
+    submission = submission_hash(study, person) if person is not None else ""
+    is_sent_again = bool(submission) and submission != rater.submission_hash and rater.outcome in {"", *TAKEN_OUT}
+    if is_sent_again:
+        rater.submission_hash = submission
+    may_go_on = may_try_again(rater) or (is_sent_again and rater.outcome != "")
+    if may_go_on and study.status == Study.Status.OPEN and _has_place(study):
         rater.outcome, rater.ended_at = "", None
     rater.save(update_fields=["submission_hash", "outcome", "ended_at"])
     return rater

@@ -12,7 +12,7 @@ from survey_site.designs import Outcome
 from survey_site.invitations import CODE_PARAMETER, invitation_of
 from survey_site.models import Invitation, Rater, Study
 from survey_site.platforms import MTURK, Completion, Person, completion, parameters_of, person_of
-from survey_site.raters import person_hash
+from survey_site.raters import person_hash, submission_hash
 
 SALT = "survey_site.arrival"
 WEEK = 7 * 24 * 60 * 60
@@ -28,10 +28,14 @@ class Arrival:
     invitation: Invitation | None = None
 
     def is_of(self, rater: Rater) -> bool:
-        """Whether this may be the rater whom the browser remembers; anybody may."""
+        """Whether this is the rater whom the browser remembers, in the same submission; anybody may be."""
         if self.invitation is not None:
             return rater.invitation_id == self.invitation.pk
-        return self.person is None or rater.person_hash == person_hash(rater.study, self.person)
+        if self.person is None:
+            return True
+        submission = submission_hash(rater.study, self.person)
+        is_same = rater.person_hash == person_hash(rater.study, self.person)
+        return is_same and (not submission or rater.submission_hash == submission)
 
 
 def arrival_of(study: Study, parameters: Mapping[str, str]) -> Arrival:

@@ -268,6 +268,21 @@ def test_a_platforms_person_goes_on_on_another_device() -> None:
     assert Rater.objects.count() == 1
 
 
+def test_a_new_submission_of_a_remembered_person_is_taken_up() -> None:
+    visit = Visit(whole_way(entry=PROLIFIC), **LINK)
+    visit.start()
+    visit.press("rate-consent", agrees="yes")
+    before = visit.rater()
+    end_rater(before, Outcome.RETURNED)
+    visit.open()
+    assert visit.is_at("rate-ended")
+    visit.link = {**LINK, "SESSION_ID": "s2"}
+    visit.start()
+    assert visit.is_at("rate-questionnaire")
+    assert visit.rater() == before
+    assert visit.rater().submission_hash != before.submission_hash
+
+
 def test_two_people_in_one_browser_are_two_raters() -> None:
     visit = Visit(whole_way(entry=PROLIFIC), **LINK)
     visit.start()

@@ -184,6 +184,12 @@ def test_practice_alone_has_a_page_of_instructions() -> None:
     assert next_step(rater) is Step.INSTRUCTIONS
 
 
+def test_raters_out_of_a_table_and_programs_have_nothing_to_read() -> None:
+    rater = make_rater(make_study(2, design={"welcome": {"consent": "May we?", "instructions": "Look."}}))
+    rater.external_id = "simulated-001"
+    assert next_step(rater) is Step.RATE
+
+
 def test_leaving_the_instructions_before_it_is_their_turn_changes_nothing() -> None:
     rater = make_rater(make_study(2, design={"welcome": {"consent": "May we?", "instructions": "Look."}}))
     assert next_step(finish_instructions(rater)) is Step.CONSENT
@@ -248,7 +254,19 @@ def test_a_rater_who_did_not_agree_may_come_back_and_read_again() -> None:
     assert (back.outcome, back.ended_at, next_step(back)) == ("", None, Step.CONSENT)
 
 
-def test_a_rater_whom_the_platform_took_out_does_not_come_back() -> None:
+@pytest.mark.parametrize("outcome", [Outcome.RETURNED, Outcome.TIMED_OUT])
+def test_a_rater_whom_the_platform_took_out_comes_back_only_with_a_new_submission(outcome: Outcome) -> None:
     study = make_study(2, design={"entry": PROLIFIC})
-    end_rater(enter_study(study, person=ANNA), Outcome.RETURNED)
-    assert enter_study(study, person=ANNA).outcome == "returned"
+    rater = end_rater(enter_study(study, person=ANNA), outcome)
+    assert enter_study(study, person=ANNA).outcome == outcome
+    back = enter_study(study, person=Person("prolific", ANNA.person_id, submission_id="s9"))
+    assert (back.pk, back.outcome) == (rater.pk, "")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.COMPLETE, Outcome.SCREENED_OUT])
+def test_a_new_submission_reopens_no_other_ending(outcome: Outcome) -> None:
+    study = make_study(2, design={"entry": PROLIFIC})
+    end_rater(enter_study(study, person=ANNA), outcome)
+    back = enter_study(study, person=Person("prolific", ANNA.person_id, submission_id="s9"))
+    assert back.outcome == outcome
+    assert back.submission_hash == submission_hash(study, ANNA)
