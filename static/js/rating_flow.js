@@ -39,7 +39,7 @@ export class Flow {
     this.screen.takenBack(null);
     if (this.#isBreakDue()) return this.#rest();
     if (this.queue.length) return this.show(this.queue.shift());
-    this.screen.state = "loading";
+    this.screen.state = "idle";
     this.#leaveIfDone();
   }
 
@@ -78,7 +78,7 @@ export class Flow {
       now.step -= 1;
       return this.#ask();
     }
-    if (now?.takesBack || !last || this.practised || !["open", "paused", "loading"].includes(screen.state)) return;
+    if (now?.takesBack || !last || this.practised || !["open", "paused", "idle"].includes(screen.state)) return;
     if (now) this.queue.unshift(now.pair);
     const pair = last.trial instanceof Pair ? last.trial : new Pair(last.trial);
     this.show(pair, { said: [...last.said], takesBack: true });

@@ -45,7 +45,7 @@ export class Stage {
     this.figures = Object.fromEntries(SIDES.map((side) => [side, element.querySelector(`[data-side=${side}]`)]));
     this.alts = Object.fromEntries(SIDES.map((side) => [side, this.figures[side].querySelector("img").alt]));
     this.scaling = element.dataset.scaling;
-    window.addEventListener("resize", () => this.fit());
+    new ResizeObserver(() => this.fit()).observe(element);
   }
 
   place(pair) {

@@ -17,7 +17,8 @@ export class Screen {
     this.#find("[data-refusal] button").addEventListener("click", () => this.refuse(""));
   }
 
-  // loading: the pair is not there. shown: it is. open: it is painted, an answer is taken. sent, paused: none is.
+  // idle: nothing is asked. loading: the images are not there yet. shown: they are. open: they are painted, and an
+  // answer is taken. sent: practice was answered. taught: it was told what was right. paused: a break. blocked: the end.
   get state() {
     return this.page.dataset.state;
   }

@@ -3,18 +3,17 @@
 from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from survey_site.checks import feedback_on
-from survey_site.designs import PREFERENCE
 from survey_site.forms.votes import VoteForm
 from survey_site.limits import Act, limited
-from survey_site.models import Rater, Study, Trial, Vote
+from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
-from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of
+from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of, visited_study
 from survey_site.raters import Step, next_step
 from survey_site.studies import StudyClosed
 from survey_site.trials import Queue, Standing, VoteRefused, queue_of, record_vote
@@ -25,7 +24,7 @@ from survey_site.views.steps import to_step
 @require_GET
 def trial(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the rater's next pair, or what there is instead of one."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     rater = rater_of(request, study)
     if rater is None or study.status != Study.Status.OPEN:
         return redirect("rate", slug)
@@ -34,17 +33,16 @@ def trial(request: HttpRequest, slug: str) -> HttpResponse:
     queue = queue_of(rater)
     if queue.standing is Standing.FINISHED:
         return redirect("rate-thanks", slug)
-    previous = _answer_to(queue.last) if study.how.page.takes_back else None
-    takes_back = previous is not None and "take-back" in request.GET
+    takes_back = queue.last is not None and "take-back" in request.GET
     if queue.standing is not Standing.OPEN and not takes_back:
-        return render(request, "rating/wait.html", {"study": study, "queue": queue, "previous": previous})
+        return render(request, "rating/wait.html", {"study": study, "queue": queue})
     if queue.break_due and not takes_back and request.GET.get("rested") != str(queue.n_votes):
-        return render(request, "rating/break.html", {"study": study, "queue": queue, "previous": previous})
-    return _pair(request, rater, queue=queue, previous=previous, takes_back=takes_back)
+        return render(request, "rating/break.html", {"study": study, "queue": queue})
+    return _pair(request, rater, queue=queue, takes_back=takes_back)
 
 
-@limited(Act.VOTE)
 @require_http_methods(["GET", "POST"])
+@limited(Act.VOTE)
 def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
     """Take the answer to a trial, then show the next; a GET says what was right in practice, or only leads back."""
     if request.method == "GET":
@@ -63,10 +61,10 @@ def vote(request: HttpRequest, slug: str, code: UUID) -> HttpResponse:
     return redirect("rate-trial", slug)
 
 
-def _pair(request: HttpRequest, rater: Rater, *, queue: Queue, previous: Vote | None, takes_back: bool) -> HttpResponse:
+def _pair(request: HttpRequest, rater: Rater, *, queue: Queue, takes_back: bool) -> HttpResponse:
     """Show one pair, and name those that a script shows next."""
     ahead = [(trial, uuid4()) for trial in queue.trials]
-    taken = [(previous.trial, uuid4())] if previous else []
+    taken = [(queue.last, uuid4())] if queue.last else []
     context = {
         "study": rater.study,
         "how": rater.study.how.page,
@@ -74,7 +72,6 @@ def _pair(request: HttpRequest, rater: Rater, *, queue: Queue, previous: Vote | 
         "shown": (taken if takes_back else []) + ahead,
         "ahead": ahead,
         "taken": taken,
-        "previous": previous,
         "takes_back": takes_back,
         "number": min(queue.n_votes + (not takes_back), queue.n_comparisons),
         "rested_at": request.GET.get("rested", ""),
@@ -84,16 +81,10 @@ def _pair(request: HttpRequest, rater: Rater, *, queue: Queue, previous: Vote | 
     return render(request, "rating/trial.html", context)
 
 
-def _answer_to(trial: Trial | None) -> Vote | None:
-    """Return the answer to the study's own question that stands."""
-    votes = [vote for vote in trial.votes.all() if vote.question == PREFERENCE] if trial else []
-    return max(votes, key=lambda vote: vote.pk, default=None)
-
-
 def _said(data: QueryDict) -> dict[str, str]:
     """Return what the form says; a button has one value, which names the side and how clear the preference is."""
     choice, _, strength = data.get("choice", "").partition("-")
-    return {"strength": strength, **data.dict(), "choice": choice}
+    return {"strength": strength, **{name: str(data[name]) for name in data}, "choice": choice}
 
 
 def _after(request: HttpRequest, slug: str, *, code: UUID) -> HttpResponse:
