@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import random
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from time import monotonic, perf_counter
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +25,7 @@ from survey_site.png_facts import FileFacts, facts_of
 # A sitting of a real rater, and below the limit on images a minute.
 TRIALS_A_RATER = 40
 # The first answer of an image is kept apart: what is slow once (a cold file) tells as well.
-REPEATS = 4
+REPEATS = 2
 # Of the page around an image, on each side of its tag.
 AROUND = 300
 BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"}
@@ -39,7 +38,7 @@ class CannotPlay(Exception):
 
 @dataclass(frozen=True)
 class SeenImage:
-    """One image as a browser gets it. around: its tag and what stands there. place: where the tag begins."""
+    """One image as a browser gets it. tag, around: in the page's source. place: where the tag begins."""
 
     address: str
     status: int
@@ -48,6 +47,7 @@ class SeenImage:
     file: FileFacts
     first_ms: float
     later_ms: float
+    tag: str
     around: str
     place: int
 
@@ -72,13 +72,13 @@ def play(study: Study, *, at_most: int, seconds: float | None, rng: random.Rando
 
     A rater sees every comparison once, and the next one those that were seen least. Raises `CannotPlay`.
     """
-    ends, seen = time.monotonic() + (seconds or 1e9), 0
-    while seen < at_most and time.monotonic() < ends:
+    ends, seen = monotonic() + (seconds or 1e9), 0
+    while seen < at_most and monotonic() < ends:
         visit = _visit(study, rng=rng)
         for pair, _turn in zip(visit, range(min(TRIALS_A_RATER, at_most - seen)), strict=False):
             seen += 1
             yield pair
-            if time.monotonic() > ends:
+            if monotonic() > ends:
                 return
 
 
@@ -130,7 +130,8 @@ def _images(client: Client, entry: Mapping[str, str], *, page: str, rng: random.
     """Fetch both images in the page's order, then again in turns, so that neither is always the second."""
     sides = ("left", "right")
     addresses = [_address(entry, side, page=page) for side in sides]
-    spots = [page.index(f'src="{address}"') for address in addresses]
+    tags = [_tag(page, address) for address in addresses]
+    spots = [tag.start() for tag in tags]
     first = {side: _fetched(client, addresses[side]) for side in sorted((0, 1), key=lambda side: spots[side])}
     times: tuple[list[float], list[float]] = ([], [])
     for _repeat in range(REPEATS):
@@ -145,7 +146,8 @@ def _images(client: Client, entry: Mapping[str, str], *, page: str, rng: random.
             n_bytes=len(bodies[side]),
             file=facts_of(bodies[side], other=bodies[1 - side]),
             first_ms=first[side][1],
-            later_ms=median(times[side]),
+            later_ms=min(times[side]),
+            tag=tags[side][0],
             around=_around(page, spots, side=side),
             place=spots[side],
         )
@@ -163,10 +165,17 @@ def _address(entry: Mapping[str, str], side: str, *, page: str) -> str:
     return found[1]
 
 
+def _tag(page: str, address: str) -> re.Match[str]:
+    tag = re.search(rf'<img\b[^>]*src="{re.escape(address)}"[^>]*>', page)
+    if tag is None:
+        raise CannotPlay(f"The rating page has no image tag with the address {address}.")
+    return tag
+
+
 def _fetched(client: Client, address: str) -> tuple[HttpResponseBase, float]:
-    began = time.perf_counter()
+    began = perf_counter()
     response = _get(client, address.replace("&amp;", "&"))
-    return response, (time.perf_counter() - began) * 1000
+    return response, (perf_counter() - began) * 1000
 
 
 def _headers(response: HttpResponseBase) -> dict[str, str]:

@@ -137,7 +137,8 @@ def _observables(seen: Sequence[SeenPair]) -> Iterator[Observable]:
     yield whole_texts("Answer of the API", [pair.entry for pair in seen])
     yield whole_texts("Reply to the vote", [pair.reply for pair in seen])
     yield sided_numbers("Order in the page", [((left.place < right.place,), (0,)) for left, right in images])
-    yield sided_texts("Tag of the image", [(left.around, right.around) for left, right in images])
+    yield sided_texts("Tag of the image", [(left.tag, right.tag) for left, right in images])
+    yield sided_texts("Around the image", [(left.around, right.around) for left, right in images])
     yield sided_texts("Address of the image", [(left.address, right.address) for left, right in images])
     yield sided_numbers("Status", [((left.status,), (right.status,)) for left, right in images])
     for name in sorted({name for pair in images for image in pair for name in image.headers}):
