@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from survey_site.api import urls as api
 from survey_site.views import (
+    answers,
     arms,
     batches,
     bundles,
@@ -76,6 +77,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/results/methods.txt", results.methods, name="results-methods"),
     path("studies/<slug:slug>/results/references.bib", results.references, name="results-references"),
     path("studies/<slug:slug>/votes.csv", results.votes, name="study-votes"),
+    path("studies/<slug:slug>/answers.csv", answers.as_csv, name="study-answers-csv"),
+    path("studies/<slug:slug>/answers.jsonl", answers.as_json_lines, name="study-answers-jsonl"),
+    path("studies/<slug:slug>/pwcmp.csv", answers.as_pwcmp, name="study-pwcmp"),
+    path("answers-columns.csv", answers.columns, name="answers-columns"),
     path("planning/", planning.page, name="planning"),
     # --- researchers: checkpoints and arms ---
     path("checkpoints/", checkpoints.index, name="checkpoints"),
