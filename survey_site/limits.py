@@ -42,7 +42,6 @@ class Act(StrEnum):
 
 
 Reply = Callable[[HttpRequest, str], HttpResponse]
-IsFree = Callable[Concatenate[HttpRequest, P], bool]
 
 
 def page(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -55,7 +54,9 @@ def as_json(request: HttpRequest, sentence: str) -> HttpResponse:
     return JsonResponse({"detail": sentence}, status=429)
 
 
-def limited(act: Act, *, reply: Reply = page, is_free: IsFree[P] | None = None) -> Callable[[View[P]], View[P]]:
+def limited(
+    act: Act, *, reply: Reply = page, is_free: Callable[..., bool] | None = None
+) -> Callable[[View[P]], View[P]]:
     """Decorate a view: past the limit it is not called, and the answer is 429 with Retry-After.
 
     is_free: tells from the view's own arguments that a request is not counted. Around an API view it stands

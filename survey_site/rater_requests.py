@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
 
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
@@ -18,6 +19,11 @@ from survey_site.trials import UnknownTrial as UnknownTrial
 SALT = "survey_site.rater"
 COOKIE = "twinseed-rater-"
 YEAR = 365 * 24 * 60 * 60
+
+
+def visited_study(slug: str) -> Study:
+    """Return the study that a rater asks for. Raises `Http404`: a draft is as unknown as a slug that nobody has."""
+    return get_object_or_404(Study.objects.exclude(status=Study.Status.DRAFT), slug=slug)
 
 
 def rater_of(request: HttpRequest, study: Study) -> Rater | None:

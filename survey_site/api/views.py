@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,8 +16,7 @@ from survey_site.api.serializers import desk_as_json
 from survey_site.checks import Feedback, feedback_on
 from survey_site.forms.votes import VoteForm
 from survey_site.limits import Act, as_json, limited
-from survey_site.models import Study
-from survey_site.rater_requests import UnknownTrial, known_codes, rater_of, status_of
+from survey_site.rater_requests import UnknownTrial, known_codes, rater_of, status_of, visited_study
 from survey_site.standings import Desk
 from survey_site.studies import StudyClosed, require_open
 from survey_site.trials import VoteRefused, cast_vote, desk_for
@@ -27,7 +25,7 @@ from survey_site.trials import VoteRefused, cast_vote, desk_for
 @require_GET
 def trials(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the open trials of this browser's rater. Leases nothing."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     rater = rater_of(request, study)
     if rater is None:
         return _complaint(_("This browser has not entered the study. Open its page and press Start."), status=404)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from survey_site.designs import Outcome
 from survey_site.invitations import as_spoken
 from survey_site.models import Rater, Study
-from survey_site.rater_requests import rater_of
+from survey_site.rater_requests import rater_of, visited_study
 from survey_site.raters import Step, may_try_again, next_step
 from survey_site.trials import Standing, queue_of
 from survey_site.views.arrivals import completion_of
@@ -57,7 +57,7 @@ PLATFORMS = {"prolific": "Prolific", "mturk": "Mechanical Turk", "connect": "Con
 @require_GET
 def ended(request: HttpRequest, slug: str) -> HttpResponse:
     """Show how the rater's part ended, with the code or the way back to the platform, whenever it is asked for."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     rater = rater_of(request, study)
     if rater is None:
         return redirect("rate", slug)
@@ -81,7 +81,7 @@ def ended(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def thanks(request: HttpRequest, slug: str) -> HttpResponse:
     """Thank a rater who stops for now: what is saved, and how to go on. No completion code before the end."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     rater = rater_of(request, study)
     if rater is None:
         return redirect("rate", slug)

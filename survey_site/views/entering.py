@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -13,7 +13,7 @@ from survey_site.invitations import CODE_PARAMETER, InvalidInvitation
 from survey_site.limits import Act, is_robot, limited
 from survey_site.models import Rater, Study
 from survey_site.platforms import MissingPerson
-from survey_site.rater_requests import rater_of, remember_rater
+from survey_site.rater_requests import rater_of, remember_rater, visited_study
 from survey_site.raters import Step, enter_study, instructs, may_try_again, next_step, resume_rater
 from survey_site.studies import StudyClosed, require_open
 from survey_site.views.arrivals import arrival_of, carried, remember_way, visitor
@@ -25,7 +25,7 @@ from survey_site.views.steps import go_on, to_step
 @require_GET
 def welcome(request: HttpRequest, slug: str) -> HttpResponse:
     """Say what will be asked; a rater who was here before goes on at once."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     rater = _remembered(request, study)
     has_ended = rater is not None and next_step(rater) is Step.ENDED
     if rater is not None and has_ended and not may_try_again(rater):
@@ -54,7 +54,7 @@ def _is_back(request: HttpRequest, slug: str) -> bool:
 @limited(Act.ENTER, is_free=_is_back)
 def enter(request: HttpRequest, slug: str) -> HttpResponse:
     """Let a new rater in, or an old one go on, and lease the next trials."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     if is_robot(request):
         complaint = _("A field was filled in that is to stay empty. Open the study again and press the button only.")
         return _no_entry(request, study, complaint=complaint)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -16,7 +16,7 @@ from survey_site.consents import OutdatedConsent, accept_consent, newest_version
 from survey_site.designs import Outcome
 from survey_site.forms.entering import ConsentForm, QuestionnaireForm
 from survey_site.models import Rater, Study
-from survey_site.rater_requests import rater_of
+from survey_site.rater_requests import rater_of, visited_study
 from survey_site.raters import Step, answer_questionnaire, end_rater, finish_instructions, next_step
 from survey_site.studies import StudyClosed
 from survey_site.trials import RaterEnded, Standing, lease_trials
@@ -56,7 +56,7 @@ def at_step(step: Step) -> Callable[[StepView], Callable[[HttpRequest, str], Htt
         @require_http_methods(["GET", "POST"])
         @wraps(view)
         def stepped(request: HttpRequest, slug: str) -> HttpResponse:
-            study = get_object_or_404(Study, slug=slug)
+            study = visited_study(slug)
             rater = rater_of(request, study)
             if rater is None or study.status != Study.Status.OPEN:
                 return redirect("rate", slug)

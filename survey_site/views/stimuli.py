@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
@@ -12,7 +11,7 @@ from generation.images import MissingFile, read_bytes
 from generation.models import Image
 from survey_site.limits import Act, limited
 from survey_site.models import Study, Trial
-from survey_site.rater_requests import UnknownTrial, own_trial, rater_of
+from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, visited_study
 
 # A trial's images are shown within minutes of being fetched; what a browser keeps outlives the study no longer.
 HOUR = 3600
@@ -36,7 +35,7 @@ def image(request: HttpRequest, code: UUID, side: str) -> HttpResponse:
 @require_GET
 def example(request: HttpRequest, slug: str, side: str) -> HttpResponse:
     """Send one image of the pair that the instructions show, the first for practice, to a rater of the study."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     is_shown = rater_of(request, study) is not None and study.status != Study.Status.CLOSED
     comparison = study.comparisons.for_practice().first() if is_shown else None
     if comparison is None:

@@ -1,13 +1,14 @@
 """The page on which a rater withdraws: without an account, without the cookie, after the study's end too."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from survey_site.forms.withdrawing import WithdrawalForm
 from survey_site.limits import Act, limited
-from survey_site.models import Study, Vote
+from survey_site.models import Vote
+from survey_site.rater_requests import visited_study
 from survey_site.withdrawals import withdraw
 
 
@@ -15,7 +16,7 @@ from survey_site.withdrawals import withdraw
 @require_GET
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask for the code and say what will happen."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     return render(request, "rating/withdraw.html", {"study": study, "form": WithdrawalForm(study)})
 
 
@@ -24,7 +25,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def erase(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the code; ask once more, and then erase what belongs to it."""
-    study = get_object_or_404(Study, slug=slug)
+    study = visited_study(slug)
     form = WithdrawalForm(study, request.POST.dict())
     if not form.is_valid():
         return render(request, "rating/withdraw.html", {"study": study, "form": form}, status=400)
@@ -40,4 +41,4 @@ def erase(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def done(request: HttpRequest, slug: str) -> HttpResponse:
     """Say that everything is erased."""
-    return render(request, "rating/withdrawn.html", {"study": get_object_or_404(Study, slug=slug)})
+    return render(request, "rating/withdrawn.html", {"study": visited_study(slug)})

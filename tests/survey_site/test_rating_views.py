@@ -177,10 +177,10 @@ def test_a_vote_after_the_end_is_kept_out_and_said_so(client: Client, act: objec
     assert Rater.objects.count() == 1
 
 
-def test_a_draft_says_that_it_has_not_opened(client: Client) -> None:
+def test_a_draft_is_as_unknown_as_a_slug_that_nobody_has(client: Client) -> None:
     batch = make_batch(2)
     study = create_study(owner=None, title="which?", arms=list(batch.arms.all()), batches=[batch])
-    assert "has not opened yet" in client.get(study.rating_path).content.decode()
+    assert client.get(study.rating_path).status_code == 404
 
 
 def test_a_rater_is_told_to_wait_and_gets_the_pair_when_it_is_free(client: Client) -> None:
