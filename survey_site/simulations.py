@@ -108,6 +108,9 @@ def _entered(study: Study, number: int) -> Rater:
 
 
 def _trials_of(rater: Rater, *, at_most: int) -> Iterator[Trial]:
+    if rater.outcome:
+        # Turned away: the study has all its raters, or all its votes.
+        return
     queue = lease_trials(rater)
     while at_most and queue.trials:
         # All that are held are answered before the queue is read anew, as on the rating page.
