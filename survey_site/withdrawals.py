@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from survey_site.counters import count_erased
 from survey_site.models import CLEAR_LETTERS, Comparison, Rater, Study, Trial, Vote
+from survey_site.turns import writing
 
 
 class UnknownWithdrawalCode(Exception):
@@ -26,9 +26,9 @@ def withdraw(rater: Rater) -> None:
     """Erase everything about a rater but the fact that there was one, and give the votes' places back.
 
     Works at any time, in a closed study too. Withdrawing again changes nothing. As everywhere, the rater is locked
-    first, then the comparisons in the order of their keys.
+    first, then the rater's trials, then their comparisons in the order of their keys.
     """
-    with transaction.atomic():
+    with writing():
         rater = Rater.objects.select_for_update(of=("self",), no_key=True).get(pk=rater.pk)
         if rater.withdrawn_at is None:
             _erase_trials(rater)
@@ -56,10 +56,9 @@ def withdrawn_tally(study: Study) -> WithdrawnTally:
 
 
 def _erase_trials(rater: Rater) -> None:
-    shown = rater.trials.order_by().values("comparison")
-    list(Comparison.objects.select_for_update(no_key=True).filter(pk__in=shown).order_by("pk").values_list("pk"))
-    # Read under the locks: somebody may have reclaimed one a moment ago.
-    trials = list(rater.trials.all())
+    trials = list(rater.trials.order_by("pk").select_for_update(of=("self",), no_key=True))
+    shown = Comparison.objects.filter(pk__in=rater.trials.order_by().values("comparison")).order_by("pk")
+    list(shown.select_for_update(no_key=True).values_list("pk"))
     answered = set(Vote.objects.filter(trial__rater=rater).values_list("trial", flat=True))
     for trial in trials:
         count_erased(trial, is_answered=trial.pk in answered)

@@ -15,7 +15,7 @@ from survey_site.exports import vote_rows
 from survey_site.models import Answer, Comparison, ConsentText, Invitation, Rater, Study, Trial, Vote
 from survey_site.results import study_report
 from survey_site.studies import close_study
-from survey_site.trials import VoteRefused, lease_trials, record_vote
+from survey_site.trials import UnknownTrial, lease_trials, record_vote
 from survey_site.vote_logs import votes_of
 from survey_site.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code, withdraw, withdrawn_tally
 from tests.factories import make_rater, make_study, rate
@@ -118,7 +118,7 @@ def test_a_vote_that_comes_after_its_rater_withdrew_is_refused() -> None:
     rater = make_rater(make_study(3))
     trial = lease_trials(rater).trials[0]
     withdraw(rater)
-    with pytest.raises(VoteRefused):
+    with pytest.raises(UnknownTrial):
         record_vote(trial, "left", key=uuid4())
     assert not Trial.objects.exists()
 
