@@ -11,7 +11,21 @@ from tests.live import ROOT
 
 pytestmark = pytest.mark.services
 
-CORE = ("studies", "trials", "recount", "api", "vote_logs", "simulations", "plans", "withdrawals", "raters", "consents")
+CORE = (
+    "studies",
+    "trials",
+    "recount",
+    "api",
+    "vote_logs",
+    "simulations",
+    "plans",
+    "withdrawals",
+    "raters",
+    "consents",
+    "pairings",
+    "active_arms",
+    "answer_logs",
+)
 
 
 def test_the_surveys_core_keeps_its_promises_on_postgresql(new_database: Callable[[str], str | None]) -> None:

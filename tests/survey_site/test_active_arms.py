@@ -14,7 +14,7 @@ from django.utils import timezone
 from survey_site import active_arms
 from survey_site.active_arms import draw_arms, odds_of, won_of
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from tests.factories import make_rater, make_study
+from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db
 
@@ -189,9 +189,11 @@ def test_nothing_is_drawn_when_no_two_arms_want_another_vote() -> None:
 
 def test_chances_are_kept_until_a_batch_of_votes_came_in(clock: Clock) -> None:
     study, rng = active_study(), random.Random(1)
-    rater, first = make_rater(study), odds_of(study, rng=random.Random(1))
+    rater = make_rater(study)
+    vote(rater, pair_of(study, "wx", 0), "left")
+    first = odds_of(study, rng=random.Random(1))
     clock(1)
-    for seed, expected in ((0, True), (1, True), (2, False)):
+    for seed, expected in ((1, True), (2, True), (3, False)):
         vote(rater, pair_of(study, "wx", seed), "left")
         assert (odds_of(study, rng=rng) == first) is expected
 
@@ -236,3 +238,27 @@ def test_finding_chances_takes_the_same_queries_after_many_votes(
     clock(31)
     with django_assert_num_queries(6):
         odds_of(study, rng=rng)
+
+
+def test_trials_that_are_leased_keep_the_propensity_of_their_arms() -> None:
+    study = active_study(12)
+    rater = make_rater(study)
+    rate(rater, times=20)
+    kept = list(rater.trials.values_list("propensity", flat=True))
+    assert len(kept) > 20
+    assert all(propensity is not None and 0.2 / 6 <= propensity + 1e-9 < 1 for propensity in kept)
+
+
+def test_arms_that_are_drawn_but_have_nothing_left_give_way_to_any_and_no_propensity_is_kept() -> None:
+    # That fifteen draws hit fifteen different pairs is out of the question.
+    study = active_study(1, arms=("u", "v", *ARMS))
+    rater = make_rater(study)
+    rate(rater)
+    assert rater.trials.count() == 15
+    assert Trial.objects.filter(rater=rater, propensity__isnull=True).exists()
+
+
+def test_trials_of_studies_that_do_not_sample_actively_have_no_propensity() -> None:
+    rater = make_rater(make_study(3, arms=ARMS))
+    rate(rater)
+    assert set(rater.trials.values_list("propensity", flat=True)) == {None}

@@ -81,7 +81,7 @@ def test_a_block_of_more_pairs_than_there_are_is_refused() -> None:
 
 
 def test_a_block_is_drawn_by_the_studys_secret() -> None:
-    study = draft(6, arms=("w", "x", "y", "z"), pairing="block")
+    study = draft(30, arms=("w", "x", "y", "z"), pairing="block")
     first, again = comparisons(study), comparisons(study)
     assert [pair.pair_id for pair in first] == [pair.pair_id for pair in again]
     study.secret = "another"
