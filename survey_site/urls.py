@@ -9,6 +9,7 @@ from survey_site.views import (
     answers,
     arms,
     batches,
+    blinding,
     bundles,
     charts,
     checkpoints,
@@ -62,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("studies/<slug:slug>/invitations.csv", doors.invitations_csv, name="study-invitations-csv"),
     path("studies/<slug:slug>/consent/", doors.consent, name="study-consent"),
     path("studies/<slug:slug>/platform-secret/", doors.platform_secret, name="study-platform-secret"),
+    path("studies/<slug:slug>/blinding/", blinding.page, name="study-blinding"),
     path("studies/<slug:slug>/results/", results.page, name="results"),
     path("studies/<slug:slug>/results/charts/<slug:name>.<slug:ending>", charts.chart, name="results-chart"),
     path(
