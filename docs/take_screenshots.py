@@ -1,6 +1,7 @@
 """Take the documentation's pictures: `docs/take_screenshots.py SITE PASSWORD [FOLDER]`.
 
 SITE is a running installation with the demo (`make run`) and Table 2 imported as `table-2` (see README).
+Without Table 2: `docs/take_screenshots.py SITE PASSWORD FOLDER rating` takes the pictures of docs/rating.md only.
 """
 
 import shutil
@@ -9,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import rating_screenshots
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-
-DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+from rating_screenshots import DESKTOP, PHONE, sign_in
 
 
 @contextmanager
@@ -34,10 +35,7 @@ def rating(page: Page, site: str, path: Path) -> None:
 
 def research(page: Page, site: str, *, password: str, folder: Path) -> None:
     """Sign in and keep the demo's batch and the results of Table 2."""
-    page.goto(f"{site}/sign-in/")
-    page.get_by_label("Username").fill("researcher")
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    sign_in(page, site, password=password)
     page.goto(f"{site}/batches/")
     page.get_by_role("link", name="SportBalls demo").click()
     page.wait_for_load_state("networkidle")
@@ -46,6 +44,13 @@ def research(page: Page, site: str, *, password: str, folder: Path) -> None:
     # The answer, the table and its charts; the page goes on for four more of these.
     page.set_viewport_size({"width": 1280, "height": 1560})
     page.screenshot(path=folder / "results.png")
+
+
+def make_small(folder: Path) -> None:
+    """Write each picture with 256 colours: a screen has few, and a repository keeps every version."""
+    for path in sorted(folder.glob("*.png")):
+        picture = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        picture.save(path, optimize=True)
 
 
 def take(site: str, password: str, *, folder: Path) -> None:
@@ -57,4 +62,10 @@ def take(site: str, password: str, *, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    take(sys.argv[1].rstrip("/"), sys.argv[2], folder=Path(sys.argv[3] if len(sys.argv) > 3 else "docs/images"))
+    site, password, *rest = sys.argv[1:]
+    folder = Path(rest[0] if rest else "docs/images")
+    if "rating" not in rest[1:]:
+        take(site.rstrip("/"), password, folder=folder)
+    with chromium() as browser:
+        rating_screenshots.take(browser, site.rstrip("/"), password=password, folder=folder / "rating")
+    make_small(folder / "rating")

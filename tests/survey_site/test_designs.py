@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +181,10 @@ def test_the_words_name_what_is_set() -> None:
         "German",
     ):
         assert said in words
+
+
+def test_the_guides_example_is_a_design() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "rating.md").read_text()
+    design = read_design(guide.partition("```toml\n")[2].partition("```")[0].encode(), name="guide.toml")
+    assert design.welcome.questionnaire[0].options[1].screens_out
+    assert design.order.trials_per_rater == 60
