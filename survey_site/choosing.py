@@ -22,11 +22,25 @@ from survey_site.orders import mixed, position_at
 from survey_site.pools import Pool
 from survey_site.querysets import ComparisonQuerySet
 from survey_site.sequences import Sequence
+from survey_site.statements import Statement
 
 LOOK_AHEAD = 3
 # Unseen comparisons weighed against each other; of so few free ones the rest of the study is looked at, too.
 WINDOW = 32
 FEW = 8
+
+
+COLUMNS = ("pk", "votes_wanted", "n_votes", "n_open", "n_a_left", "n_a_right")
+
+
+def _free(*keys: int) -> ComparisonQuerySet:
+    return Comparison.objects.under_target().filter(pk__in=keys).order_by()
+
+
+FREE = Statement(lambda *keys: _free(*keys).values_list(*COLUMNS), n=2 * WINDOW)
+FREE_AND_HELD = Statement(
+    lambda study, *keys: _free(*keys).with_n_held(study).values_list(*COLUMNS, "n_held"), n=1 + 2 * WINDOW
+)
 
 
 class Candidate(NamedTuple):
@@ -107,24 +121,26 @@ def _choose(sequence: Sequence, drawn: Drawn) -> Choice | None:
 
 def _candidates(sequence: Sequence, pool: Pool) -> tuple[list[Candidate], bool]:
     """Return unseen comparisons under target to choose among, and whether they are all there are."""
+    study = sequence.rater.study
     keys, are_all = _near(sequence, pool)
-    free = Comparison.objects.under_target()
-    near = _read(free.filter(pk__in=keys), sequence=sequence, counts_held=are_all)
+    near = _read(keys, study_id=study.pk if are_all and study.votes_wanted else None) if keys else []
     if are_all or len(near) >= FEW:
         return near, are_all
     # Few of these are free: the index on load finds the rest, wherever they are.
-    rest = free.unseen_by(sequence.rater).least_judged_first(below=sequence.rater.study.votes_wanted)
+    rest = Comparison.objects.under_target().unseen_by(sequence.rater).least_judged_first(below=study.votes_wanted)
     if pool is not sequence.pool:
         rest = rest.filter(pk__in=pool.keys.tolist())
-    far = _read(rest[:WINDOW], sequence=sequence, counts_held=True)
+    rows = rest.with_n_held(study.pk)[:WINDOW].values_list(*COLUMNS, "n_held")
+    far = [Candidate(*row) for row in rows]
     return list({candidate.pk: candidate for candidate in near + far}.values()), len(far) < WINDOW
 
 
-def _read(comparisons: ComparisonQuerySet, *, sequence: Sequence, counts_held: bool) -> list[Candidate]:
-    columns = Candidate._fields[:-1]
-    if not counts_held or sequence.rater.study.votes_wanted is None:
-        return [Candidate(*row) for row in comparisons.values_list(*columns)]
-    return [Candidate(*row) for row in comparisons.with_n_held(sequence.rater.study_id).values_list(*columns, "n_held")]
+def _read(keys: list[int], *, study_id: int | None) -> list[Candidate]:
+    """Read the comparisons with these keys that are under target; of a study, with `n_held`."""
+    # The statement asks for a fixed number of keys; one that comes again changes nothing.
+    wanted = keys + keys[-1:] * (2 * WINDOW - len(keys))
+    rows = FREE.rows(*wanted) if study_id is None else FREE_AND_HELD.rows(study_id, *wanted)
+    return [Candidate(*row) for row in rows]
 
 
 def _are_scarce(candidates: list[Candidate], *, n_own: int) -> bool:

@@ -4,15 +4,38 @@ Called only inside the transaction that writes the trial or the vote. Open and a
 a side; a lapsed one is on none, so `n_votes = n_a_left + n_a_right - n_open` holds after every move.
 """
 
+from functools import partial
 from typing import Protocol
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.db.models.expressions import CombinedExpression
 
 from survey_site.models import Comparison, Trial
+from survey_site.querysets import ComparisonQuerySet
+from survey_site.statements import Change
 
 COUNTERS = ("n_votes", "n_open", "n_a_left", "n_a_right")
 ANY = Q()
+WITH_ROOM = Q(votes_max__isnull=True) | Q(votes_max__gt=F("n_votes"))
+
+
+def _claim(pk: int, *seen: int, side: str) -> tuple[ComparisonQuerySet, dict[str, CombinedExpression]]:
+    as_seen = Comparison.objects.filter(pk=pk, **dict(zip(COUNTERS, seen, strict=True)))
+    free = as_seen.select_for_update(skip_locked=True, no_key=True)
+    # Asked for once more outside: PostgreSQL looks again at a row that changed while the statement ran.
+    return as_seen.filter(pk__in=free.values("pk")), {"n_open": F("n_open") + 1, side: F(side) + 1}
+
+
+CLAIM = Change(partial(_claim, side="n_a_left"), n=5)
+CLAIM_SWAPPED = Change(partial(_claim, side="n_a_right"), n=5)
+VOTE = Change(
+    lambda pk: (
+        Comparison.objects.filter(WITH_ROOM, pk=pk),
+        {"n_votes": F("n_votes") + 1, "n_open": F("n_open") - 1},
+    ),
+    n=1,
+)
 
 
 class Counted(Protocol):
@@ -35,12 +58,8 @@ def claim(seen: Counted, *, swapped: bool) -> bool:
 
     So whoever decided on what was read decided right, and nobody waits: a claimer may hold other comparisons.
     """
-    as_seen = {counter: getattr(seen, counter) for counter in COUNTERS}
-    free = Comparison.objects.filter(pk=seen.pk, **as_seen).select_for_update(skip_locked=True, no_key=True)
-    side = "n_a_right" if swapped else "n_a_left"
-    # Asked for once more outside: PostgreSQL looks again at a row that changed while the statement ran.
-    claimed = Comparison.objects.filter(pk__in=free.values("pk"), **as_seen)
-    return bool(claimed.update(n_open=F("n_open") + 1, **{side: F(side) + 1}))
+    change = CLAIM_SWAPPED if swapped else CLAIM
+    return bool(change.make(seen.pk, seen.n_votes, seen.n_open, seen.n_a_left, seen.n_a_right))
 
 
 def count_opened(trial: Trial) -> None:
@@ -59,9 +78,11 @@ def count_vote(trial: Trial) -> bool:
     Waits for whoever holds the comparison. The caller holds the trial, so that it cannot lapse meanwhile. A lapsed
     one gave its place back long ago, and now takes its side again.
     """
-    with_room = Q(votes_max__isnull=True) | Q(votes_max__gt=F("n_votes"))
-    is_late = trial.lapsed_at is not None
-    return _move(trial, votes=1, leases=0 if is_late else -1, shown=1 if is_late else 0, where=with_room)
+    if trial.kind != Trial.Kind.NORMAL:
+        return True
+    if trial.lapsed_at is None:
+        return bool(VOTE.make(trial.comparison_id))
+    return _move(trial, votes=1, leases=0, shown=1, where=WITH_ROOM)
 
 
 def count_erased(trial: Trial, *, is_answered: bool) -> None:

@@ -42,7 +42,7 @@ def lease_patiently(sequence: Sequence) -> Sequence:
 
 def _lengthen(sequence: Sequence) -> None:
     now = timezone.now()
-    ending = [row.pk for row in sequence.held if row.expires_at < now + LEASE_MARGIN]
+    ending = [row.pk for row in sequence.held if row.expires_before(now + LEASE_MARGIN)]
     if ending:
         Trial.objects.filter(pk__in=ending, lapsed_at__isnull=True).update(expires_at=now + LEASE)
 

@@ -110,14 +110,6 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         joined = self.annotate(answers=answers, code_text=Cast("code", models.CharField()))
         return joined.order_by("position", "answers")
 
-    def to_vote_on(self) -> "TrialQuerySet":
-        """Lock the rater, then the trial, and fetch both with the study.
-
-        PostgreSQL locks in the order in which the tables are named, and reads a row that it waited for anew.
-        """
-        locked = self.select_for_update(of=("rater", "self"), no_key=True)
-        return locked.select_related("rater__study").defer("rater__study__plan")
-
     def with_images(self) -> "TrialQuerySet":
         """Fetch what a page shows of a trial along with it."""
         return self.select_related("comparison__image_a__batch", "comparison__image_b")

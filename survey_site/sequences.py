@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple
 
 from survey_site import check_plans
 from survey_site.models import Rater, Trial
 from survey_site.pools import Pool
+from survey_site.statements import Statement
 
 COLUMNS = (
     "pk",
@@ -24,8 +25,14 @@ COLUMNS = (
 )
 
 
+OWN = Statement(lambda rater: Trial.objects.filter(rater=rater).with_answers().values_list(*COLUMNS), n=1)
+
+
 class Row(NamedTuple):
-    """One trial of the rater's. vote, choice: its standing answer, if there is one. n_sent: answers on record."""
+    """One trial of the rater's, as the driver gives it: times are UTC, on SQLite without saying so.
+
+    vote, choice: its standing answer, if there is one. n_sent: answers on record.
+    """
 
     pk: int
     position: int
@@ -43,6 +50,10 @@ class Row(NamedTuple):
     def is_held(self) -> bool:
         """Tell whether the rater may have it on the screen."""
         return self.vote is None and self.lapsed_at is None
+
+    def expires_before(self, moment: datetime) -> bool:
+        """Tell whether the lease runs out before then."""
+        return self.expires_at.replace(tzinfo=UTC) < moment
 
     @property
     def is_on_books(self) -> bool:
@@ -164,7 +175,7 @@ class Sequence:
 def sequence_of(rater: Rater, *, pool: Pool) -> Sequence:
     """Read a rater's sequence: one query, of as many rows as the rater has trials."""
     rows: dict[int, Row] = {}
-    for values in rater.trials.with_answers().values_list(*COLUMNS):
+    for values in OWN.rows(rater.pk):
         row = Row(*values)
         # A trial with several answers has as many rows; the last one stands.
         known = rows.get(row.pk)

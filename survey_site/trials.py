@@ -6,7 +6,7 @@ every other rater's trial, is skipped where somebody else holds it. So nobody wa
 only under its own lock and its comparison's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -19,7 +19,6 @@ from survey_site.counters import count_lapsed, count_vote
 from survey_site.designs import PREFERENCE, Outcome
 from survey_site.leases import lease_patiently, refill, top_up
 from survey_site.models import Rater, Trial, Vote
-from survey_site.querysets import TrialQuerySet
 from survey_site.raters import require_rating
 from survey_site.sequences import Sequence
 from survey_site.standings import (
@@ -34,6 +33,7 @@ from survey_site.standings import (
     to_take_back,
 )
 from survey_site.studies import require_open
+from survey_site.trial_locks import lock_trial
 from survey_site.turns import writing
 from survey_site.votes import (
     AlreadyVoted,
@@ -144,15 +144,15 @@ def record_vote(
     Sent again (same key or same choice), it returns the vote that stands. Raises `AlreadyVoted`, `KeyReused`,
     `EnoughVotes`, `InvalidVote`, `NotTakenBack`, `RaterEnded`, `StudyClosed` or `StudyPaused`; nothing is kept then.
     """
-    return _cast(Trial.objects.filter(pk=trial.pk), Sent(choice, response_ms, key, details)).vote
+    return _cast(trial.code, Sent(choice, response_ms, key, details)).vote
 
 
-def cast_vote(code: UUID, sent: Sent, *, raters: Iterable[str | UUID]) -> Cast:
+def cast_vote(code: UUID, sent: Sent, *, raters: Iterable[UUID]) -> Cast:
     """Do the same for a trial of one of these raters, by its code; return with it what lies before the rater then.
 
     raters: the codes of all raters that the sender is. Raises `UnknownTrial` as well.
     """
-    return _cast(Trial.objects.filter(code=code, rater__code__in=list(raters)), sent)
+    return _cast(code, sent, raters=set(raters))
 
 
 def _queue(sequence: Sequence) -> Queue:
@@ -197,9 +197,9 @@ def _leased(rater: Rater) -> Sequence:
     return sequence if has_ended(rater) else _completed(refill(sequence))
 
 
-def _cast(trials: TrialQuerySet, sent: Sent) -> Cast:
+def _cast(code: UUID, sent: Sent, *, raters: Collection[UUID] | None = None) -> Cast:
     try:
-        cast = _settled(lambda: _answered(trials, sent))
+        cast = _settled(lambda: _answered(_own_trial(code, raters=raters), sent))
     except IntegrityError as error:
         if sent.key is None or not Vote.objects.filter(key=sent.key).exists():
             raise
@@ -209,11 +209,15 @@ def _cast(trials: TrialQuerySet, sent: Sent) -> Cast:
     return cast
 
 
-def _answered(trials: TrialQuerySet, sent: Sent) -> Cast | None:
-    """Keep a vote and lease what comes next; None where the comparison has no room for it."""
-    trial = trials.to_vote_on().first()
-    if trial is None:
+def _own_trial(code: UUID, *, raters: Collection[UUID] | None) -> Trial:
+    trial = lock_trial(code)
+    if trial is None or (raters is not None and trial.rater.code not in raters):
         raise UnknownTrial(_("This pair is not one of yours. Open the study's page to continue."))
+    return trial
+
+
+def _answered(trial: Trial, sent: Sent) -> Cast | None:
+    """Keep a vote and lease what comes next; None where the comparison has no room for it."""
     sequence = own_sequence(trial.rater)
     row = next(known for known in sequence.rows if known.pk == trial.pk)
     if row.vote is not None:

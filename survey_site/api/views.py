@@ -48,7 +48,7 @@ def vote(request: HttpRequest, code: UUID) -> HttpResponse:
     if not form.is_valid():
         return _complaint(form.complaint, status=400)
     try:
-        cast = cast_vote(code, form.sent, raters=known_codes(request))
+        cast = cast_vote(code, form.sent, raters=map(UUID, known_codes(request)))
     except UnknownTrial as error:
         return _complaint(str(error), status=404)
     except (VoteRefused, StudyClosed) as refusal:
