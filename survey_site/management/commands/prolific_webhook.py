@@ -10,6 +10,7 @@ from survey_site.management.named_studies import named_study
 from survey_site.platforms import PROLIFIC
 from survey_site.prolific import NotOnProlific, require_prolific
 from survey_site.prolific_client import Prolific, ProlificFailed
+from survey_site.studies import keep_platform_secret
 
 
 class Command(BaseCommand):
@@ -38,6 +39,5 @@ class Command(BaseCommand):
                 subscription = prolific.subscribe(options["workspace"], target_url=target)
         except (NotOnProlific, ProlificFailed) as error:
             raise CommandError(str(error)) from error
-        study.platform_secret = subscription.secret
-        study.save(update_fields=["platform_secret"])
+        keep_platform_secret(study, subscription.secret)
         self.stdout.write(f"Prolific reports to {target}; subscription {subscription.subscription_id}.")
