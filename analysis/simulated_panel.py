@@ -55,9 +55,16 @@ class Panel:
         logit = worth[shown.left] - worth[shown.right] + self.pair_effect[shown.group, shown.left, shown.right]
         takes_left = rng.random() < special.expit(logit + self.lean[shown.rater])
         looked = SAME if rng.random() < self.design.same_share else LEFT if takes_left else RIGHT
-        kind = self.kind[[shown.rater]]
+        return self._press(looked, rater=shown.rater, rng=rng)
+
+    def answer_known(self, rater: int, right: str, *, rng: np.random.Generator) -> tuple[str, int]:
+        """Answer a check whose right answer anybody sees: whoever looks gives it, the lazy press what they press."""
+        return self._press(list(CHOICES).index(right), rater=rater, rng=rng)
+
+    def _press(self, looked: int, *, rater: int, rng: np.random.Generator) -> tuple[str, int]:
+        kind = self.kind[[rater]]
         button = pressed(np.array([looked], dtype=np.int64), kind, rng)
-        milliseconds = draw_times(self.log_pace[[shown.rater]], kind, rng)
+        milliseconds = draw_times(self.log_pace[[rater]], kind, rng)
         return list(CHOICES)[int(button[0])], int(milliseconds[0])
 
 

@@ -90,12 +90,13 @@ def feedback_on(vote: Vote) -> Feedback | None:
     trial = vote.trial
     if trial.kind != Trial.Kind.PRACTICE:
         return None
-    expected, explanation = _expected_choice(trial), trial.comparison.explanation
+    expected, explanation = expected_choice(trial), trial.comparison.explanation
     # Of an empty text gettext returns the catalogue's own header.
     return Feedback(expected, vote.choice == expected, explanation=_(explanation) if explanation else "")
 
 
-def _expected_choice(trial: Trial) -> Vote.Choice:
+def expected_choice(trial: Trial) -> Vote.Choice:
+    """Return the right answer to a trial of a gold, identical or practice comparison, in terms of the screen."""
     if trial.comparison.expected == Comparison.Expected.TIE:
         return Vote.Choice.SAME
     a_is_right = trial.comparison.expected == Comparison.Expected.A

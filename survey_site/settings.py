@@ -276,6 +276,11 @@ UPKEEP = {"schedule": SWEEP_SECONDS, "options": {"queue": "upkeep", "expires": S
 CELERY_BEAT_SCHEDULE = {
     "sweep-chunks": {"task": "generation.tasks.sweep_chunks", **UPKEEP},
     "open-ready-studies": {"task": "survey_site.tasks.open_ready_studies", **UPKEEP},
+    "sweep-leases": {
+        "task": "survey_site.tasks.sweep_leases",
+        "schedule": 60,
+        "options": {"queue": "upkeep", "expires": 60},
+    },
 }
 # Absent: torch decides. Part of what makes two runs byte-equal, so it is recorded with every batch.
 TORCH_THREADS = env_number("TWINSEED_TORCH_THREADS", default=0) or None

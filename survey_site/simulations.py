@@ -3,7 +3,7 @@
 The study says from the first moment, and for good, that programs voted in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
@@ -13,10 +13,11 @@ from django.db import transaction
 
 from analysis.simulated_designs import SimulatedDesign
 from analysis.simulated_panel import Panel, Shown, draw_panel
+from survey_site.checks import expected_choice
 from survey_site.models import Rater, Study, Trial, Vote
 from survey_site.raters import enter_study
 from survey_site.studies import require_open
-from survey_site.trials import EnoughVotes, lease_trials, queue_of, record_vote
+from survey_site.trials import EnoughVotes, VoteDetails, lease_trials, queue_of, record_vote
 from survey_site.vote_logs import PairRow, pair_rows
 
 # Simulated raters bear a name where a person has a code, so that exports and charts tell them apart.
@@ -63,7 +64,8 @@ def simulate_votes(study: Study, design: SimulatedDesign, *, rng: np.random.Gene
     pairs = {row.pk: row for row in pair_rows(study)}
     _mark_as_simulated(study)
     panel = draw_panel(design, rng=rng)
-    n_wanted = int(np.minimum(panel.sizes, len(pairs)).sum())
+    most = min(study.how.order.trials_per_rater or len(pairs), len(pairs))
+    n_wanted = int(np.minimum(panel.sizes, most).sum())
     return Simulation(study, panel, n_wanted, votes=_votes(study, panel, pairs=pairs, rng=rng))
 
 
@@ -83,21 +85,36 @@ def _mark_as_simulated(study: Study) -> None:
 
 
 def _votes(study: Study, panel: Panel, *, pairs: dict[int, PairRow], rng: np.random.Generator) -> Iterator[Vote]:
-    arms = {name: index for index, name in enumerate(panel.design.arms)}
-    groups = {group: index for index, group in enumerate(dict.fromkeys(row.group_id for row in pairs.values()))}
+    shown_in = _shown(panel, pairs)
+    questions = [question.key for question in study.how.page.questions]
     n_before = study.raters.filter(external_id__startswith=NAME).count()
     for number, size in enumerate(panel.sizes.tolist()):
         rater = _entered(study, n_before + number + 1)
         for trial in _trials_of(rater, at_most=size):
-            row = pairs[trial.comparison_id]
-            left, right = (row.arm_b, row.arm_a) if trial.swapped else (row.arm_a, row.arm_b)
-            shown = Shown(number, groups[row.group_id], left=arms[left], right=arms[right])
-            choice, milliseconds = panel.answer(shown, rng=rng)
+            if trial.comparison_id in pairs:
+                # A repeat is looked at like any other pair.
+                choice, milliseconds = panel.answer(shown_in(trial, number), rng=rng)
+            else:
+                choice, milliseconds = panel.answer_known(number, expected_choice(trial), rng=rng)
+            details = VoteDetails(others=dict.fromkeys(questions, choice))
             try:
-                yield record_vote(trial, choice, response_ms=milliseconds, key=uuid4())
+                yield record_vote(trial, choice, response_ms=milliseconds, key=uuid4(), details=details)
             except EnoughVotes:
                 # Another rater was quicker. The trial has lapsed; the next one is asked for.
                 continue
+
+
+def _shown(panel: Panel, pairs: dict[int, PairRow]) -> Callable[[Trial, int], Shown]:
+    """Return what tells what a rater of the panel sees in a trial, in the panel's own numbers."""
+    arms = {name: index for index, name in enumerate(panel.design.arms)}
+    groups = {group: index for index, group in enumerate(dict.fromkeys(row.group_id for row in pairs.values()))}
+
+    def shown(trial: Trial, number: int) -> Shown:
+        row = pairs[trial.comparison_id]
+        left, right = (row.arm_b, row.arm_a) if trial.swapped else (row.arm_a, row.arm_b)
+        return Shown(number, groups[row.group_id], left=arms[left], right=arms[right])
+
+    return shown
 
 
 def _entered(study: Study, number: int) -> Rater:
@@ -114,7 +131,9 @@ def _trials_of(rater: Rater, *, at_most: int) -> Iterator[Trial]:
     queue = lease_trials(rater)
     while at_most and queue.trials:
         # All that are held are answered before the queue is read anew, as on the rating page.
-        held = queue.trials[:at_most]
-        yield from held
-        at_most -= len(held)
+        for trial in queue.trials:
+            if at_most:
+                yield trial
+                # What a panel's raters are to give are votes that count; checks and practice come on top.
+                at_most -= trial.kind == Trial.Kind.NORMAL
         queue = queue_of(rater)

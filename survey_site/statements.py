@@ -6,7 +6,7 @@ does it once, with stand-ins for the values; SQL, locks and the differences betw
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from django.db import connection, models
@@ -62,7 +62,7 @@ class Change(_Compiled["tuple[models.QuerySet[Any, Any], dict[str, Any]]"]):  # 
 
     def _query(self, built: "tuple[models.QuerySet[Any, Any], dict[str, Any]]") -> models.sql.Query:
         rows, changes = built
-        query = rows.query.chain(UpdateQuery)
+        query = cast(UpdateQuery, rows.query.chain(UpdateQuery))
         query.add_update_values(changes)
         return query
 

@@ -15,6 +15,7 @@ from analysis import read_csv
 from analysis.precision import Components, components_of
 from analysis.simulated_designs import LazyRaters, SimulatedDesign
 from analysis.simulated_panel import Shown, draw_panel
+from survey_site.checks import expected_choice
 from survey_site.imports import import_votes
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 from survey_site.simulations import PeopleHaveVoted, frame_of, simulate_votes
@@ -305,3 +306,29 @@ def test_a_closed_study_is_left_alone() -> None:
     with pytest.raises(CommandError, match="takes no more answers"):
         run("simulate_votes", "--study", study.slug)
     assert not Study.objects.get().is_simulated
+
+
+# --- checks ---
+
+
+def test_simulated_raters_pass_checks_and_answer_repeats_like_pairs() -> None:
+    checks = {"block": 4, "per_block": 1, "identical": 3, "mismatched": 3}
+    design = {"checks": checks, "welcome": {"practice": 2}, "order": {"trials_per_rater": 9}}
+    study = make_study(12, design=design)
+    votes = simulated(study, partial_raters=0)
+    kinds = {kind: [vote for vote in votes if vote.trial.kind == kind] for kind in Trial.Kind.values}
+    assert {kind: len(answers) for kind, answers in kinds.items() if kind in ("normal", "practice")} == {
+        "normal": 2 * 9,
+        "practice": 2 * 2,
+    }
+    assert kinds["gold"]
+    assert kinds["repeat"]
+    assert all(vote.choice == expected_choice(vote.trial) for vote in kinds["gold"] + kinds["practice"])
+    assert {rater.outcome for rater in study.raters.all()} == {"complete"}
+    run("recount", "--check")
+
+
+def test_simulated_raters_answer_every_question() -> None:
+    study = make_study(3, design={"page": {"questions": [{"key": "alignment", "text": "Which fits better?"}]}})
+    simulated(study, partial_raters=0)
+    assert Vote.objects.filter(question="alignment").count() == Vote.objects.filter(question="preference").count() == 6
