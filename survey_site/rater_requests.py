@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.crypto import salted_hmac
 
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
@@ -53,6 +54,11 @@ def remember_rater(response: HttpResponseBase, rater: Rater) -> None:
         samesite="Lax",
         secure=settings.SECURE_COOKIES,
     )
+
+
+def box_of(rater: Rater) -> str:
+    """Return the name under which the rater's browser keeps answers not sent yet; it says nothing else."""
+    return salted_hmac(f"{SALT}.box", str(rater.code)).hexdigest()[:16]
 
 
 def own_trial(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Trial:

@@ -6,10 +6,8 @@ import { Flow } from "./rating_flow.js";
 import { answerOf, isTyping, letterOf } from "./rating_keys.js";
 import { Stage } from "./rating_pair.js";
 import { Screen } from "./rating_screen.js";
-import { Sender } from "./rating_sender.js";
+import { Sender, pathTo } from "./rating_sender.js";
 import { Zoom } from "./rating_zoom.js";
-
-const NOBODY = "00000000-0000-0000-0000-000000000000";
 
 const page = document.querySelector("[data-rating]");
 const screen = new Screen(page);
@@ -20,7 +18,7 @@ const box = new Box(page.dataset.box);
 const steps = [...page.querySelectorAll("[data-steps] > li")].map((item) => ({ ...item.dataset, text: item.textContent }));
 const flow = new Flow({ settings: page.dataset, steps, screen, stage, zoom, box });
 const sender = new Sender(box, {
-  votePath: (code) => form.dataset.apiPath.replace(NOBODY, code),
+  votePath: pathTo(form.dataset.apiPath),
   queuePath: form.dataset.queuePath,
   token: form.elements.csrfmiddlewaretoken.value,
   told: {

@@ -2,10 +2,16 @@
 // The same answer sent twice, by two tabs or after a lost reply, carries the same key and counts once.
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
+const NOBODY = "00000000-0000-0000-0000-000000000000";
 const REPLY_MS = 30_000;
 const LOCK_MS = 10_000;
 // The browser is no longer known, or its token is stale: the page may be, not the answer. A fresh page tries again.
 const DOUBTFUL = [403, 404];
+
+// Return what makes a trial's path of its code.
+export function pathTo(pattern) {
+  return (code) => pattern.replace(NOBODY, code);
+}
 
 export class Sender {
   // votePath(code), queuePath and token say where to; told: { queue, later, refused, blocked }.

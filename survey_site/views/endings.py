@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from survey_site.designs import Outcome
 from survey_site.invitations import as_spoken
 from survey_site.models import Rater, Study
-from survey_site.rater_requests import rater_of, visited_study
+from survey_site.rater_requests import box_of, rater_of, visited_study
 from survey_site.raters import Step, may_try_again, next_step
 from survey_site.trials import Standing, queue_of
 from survey_site.views.arrivals import completion_of
@@ -113,5 +113,6 @@ def _kept(study: Study, rater: Rater | None) -> dict[str, object]:
     return {
         "study": study,
         "n_votes": queue_of(rater).n_votes,
+        "box": box_of(rater),
         "withdrawal_code": as_spoken(rater.withdrawal_code),
     }

@@ -4,7 +4,6 @@ from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -13,7 +12,7 @@ from survey_site.forms.votes import VoteForm
 from survey_site.limits import Act, limited
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
-from survey_site.rater_requests import UnknownTrial, own_trial, rater_of, status_of, visited_study
+from survey_site.rater_requests import UnknownTrial, box_of, own_trial, rater_of, status_of, visited_study
 from survey_site.raters import Step, next_step
 from survey_site.studies import StudyClosed
 from survey_site.trials import Queue, Standing, VoteRefused, queue_of, record_vote
@@ -35,7 +34,7 @@ def trial(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("rate-thanks", slug)
     takes_back = queue.last is not None and "take-back" in request.GET
     if queue.standing is not Standing.OPEN and not takes_back:
-        return render(request, "rating/wait.html", {"study": study, "queue": queue})
+        return render(request, "rating/wait.html", {"study": study, "queue": queue, "box": box_of(rater)})
     if queue.break_due and not takes_back and request.GET.get("rested") != str(queue.n_votes):
         return render(request, "rating/break.html", {"study": study, "queue": queue})
     return _pair(request, rater, queue=queue, takes_back=takes_back)
@@ -75,8 +74,7 @@ def _pair(request: HttpRequest, rater: Rater, *, queue: Queue, takes_back: bool)
         "takes_back": takes_back,
         "number": min(queue.n_votes + (not takes_back), queue.n_comparisons),
         "rested_at": request.GET.get("rested", ""),
-        # Where the browser keeps what could not be sent yet. Says nothing else about the rater.
-        "box": salted_hmac("survey_site.views.rating.box", str(rater.code)).hexdigest()[:16],
+        "box": box_of(rater),
     }
     return render(request, "rating/trial.html", context)
 
