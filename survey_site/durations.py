@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db.models import Max
 
 from survey_site.check_plans import n_trials
-from survey_site.designs import PREFERENCE, Design
+from survey_site.designs import Design
 from survey_site.models import Rater, Study, Vote
 
 # Until the study has answers of its own, and what a pair takes besides: reading the label, looking, the next images.
@@ -50,6 +50,6 @@ def minutes_of(design: Design, *, n_pairs: int, response_ms: float | None = None
 
 def _response_ms(study: Study) -> float | None:
     latest = list(Rater.objects.filter(study=study).order_by("-pk").values_list("pk", flat=True)[:LATEST_RATERS])
-    votes = Vote.objects.filter(trial__rater__in=latest, question=PREFERENCE, response_ms__isnull=False)
+    votes = Vote.objects.preferences().filter(trial__rater__in=latest, response_ms__isnull=False)
     times = [ms for ms in votes.order_by().values_list("response_ms", flat=True)[:LATEST_VOTES] if ms is not None]
     return median(times) if len(times) >= FEWEST_TIMES else None

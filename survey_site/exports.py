@@ -7,7 +7,6 @@ from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Cast, Replace
 
 from generation.models import Arm
-from survey_site.designs import PREFERENCE
 from survey_site.models import Comparison, Study, Vote
 from survey_site.vote_logs import pair_rows
 
@@ -82,7 +81,8 @@ def _answer(gold: Comparison) -> tuple[str, str, str]:
 def _standing(study: Study) -> Iterator[tuple[int, str, bool, str, int | None]]:
     rows = (
         Vote.objects.standing()
-        .filter(NORMAL | GOLD, trial__comparison__study=study, question=PREFERENCE)
+        .preferences()
+        .filter(NORMAL | GOLD, trial__comparison__study=study)
         .annotate(
             rater_name=Case(
                 # Without dashes on every database, as the report writes it.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
-from survey_site.designs import PREFERENCE, Checks
+from survey_site.designs import Checks
 from survey_site.models import Rater, Study, Trial, Vote
 from survey_site.querysets import VoteQuerySet
 
@@ -173,7 +173,7 @@ def _flagged(study: Study) -> list[int]:
 
 def _votes() -> VoteQuerySet:
     """The answers that count to the first question, practice left out."""
-    return Vote.objects.standing().filter(question=PREFERENCE).exclude(trial__kind=Trial.Kind.PRACTICE)
+    return Vote.objects.standing().preferences().exclude(trial__kind=Trial.Kind.PRACTICE)
 
 
 def _counts(votes: VoteQuerySet, *, fast_ms: int) -> dict[int, Counts]:

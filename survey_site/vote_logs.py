@@ -234,7 +234,7 @@ def _gold(study: Study, raters: Sequence[int]) -> Gold:
     if not study.comparisons.exclude(kind=Comparison.Kind.NORMAL).exists():
         return Gold(seen, right, 0)
     place, n = {key: index for index, key in enumerate(raters)}, 0
-    answers = Vote.objects.gold().standing().filter(trial__rater__study=study, question=PREFERENCE).with_outcome()
+    answers = Vote.objects.gold().standing().preferences().filter(trial__rater__study=study).with_outcome()
     is_right = Q(outcome=F("trial__comparison__expected"))
     counts = answers.order_by().values("trial__rater").annotate(n=Count("pk"), n_right=Count("pk", filter=is_right))
     for rater, n_seen, n_right in counts.values_list("trial__rater", "n", "n_right"):
