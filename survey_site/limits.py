@@ -46,7 +46,8 @@ Reply = Callable[[HttpRequest, str], HttpResponse]
 
 def page(request: HttpRequest, sentence: str) -> HttpResponse:
     """Say that it was too often, as a page."""
-    return render(request, "rating/too_often.html", {"sentence": sentence}, status=429)
+    slug = request.resolver_match.kwargs.get("slug", "") if request.resolver_match else ""
+    return render(request, "rating/too_often.html", {"sentence": sentence, "slug": slug}, status=429)
 
 
 def as_json(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -138,4 +139,6 @@ def _sentence(seconds: int) -> str:
     else:
         minutes = math.ceil(seconds / 60)
         wait = ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes)
-    return _("That was very often in a short time. Nothing is lost: please go on in {wait}.").format(wait=wait)
+    return _(
+        "Very many requests came from your network in a short time. Nothing you did is lost: please go on in {wait}."
+    ).format(wait=wait)

@@ -48,7 +48,8 @@ def test_entering_is_counted_by_address(settings: Settings) -> None:
     assert reply.status_code == 429
     assert 1 <= int(reply["Retry-After"]) <= 3600
     assert reply["Cache-Control"] == "no-store"
-    assert b"Nothing is lost" in reply.content
+    assert b"Nothing you did is lost" in reply.content
+    assert f'href="{study.rating_path}"' in reply.content.decode()
     assert Rater.objects.count() == 2
     assert enter(study, Client(), REMOTE_ADDR="10.0.0.2").status_code == 302
 
@@ -89,7 +90,7 @@ def test_votes_are_counted_by_rater_and_none_that_came_is_lost(settings: Setting
     client, other = entered(study), entered(study)
     replies = [vote(client, study) for _number in range(3)]
     assert [reply.status_code for reply in replies] == [200, 200, 429]
-    assert "Nothing is lost" in replies[2].json()["detail"]
+    assert "Nothing you did is lost" in replies[2].json()["detail"]
     assert int(replies[2]["Retry-After"]) >= 1
     assert Vote.objects.count() == 2
     assert vote(other, study).status_code == 200
