@@ -28,6 +28,8 @@ LOOK_AHEAD = 3
 # Unseen comparisons weighed against each other; of so few free ones the rest of the study is looked at, too.
 WINDOW = 32
 FEW = 8
+# A rater has seen image a this many times more on one side: then, and not before, the next trial makes up for it.
+NOTICEABLE = 2
 
 
 COLUMNS = ("pk", "votes_wanted", "n_votes", "n_open", "n_a_left", "n_a_right")
@@ -215,7 +217,13 @@ def _ranked(candidates: list[Candidate], *, sequence: Sequence) -> list[Candidat
 
 
 def _more_left(sequence: Sequence) -> int:
-    return len(sequence.normal) - 2 * sequence.n_swapped
+    """Return by how many image a stood more often on the left of this rater; 0 as long as that is hardly noticeable.
+
+    Were every single one made up for, the arms of each second pair would stand the other way round than before, and
+    whoever recognised an arm once would know where it stands next.
+    """
+    more = len(sequence.normal) - 2 * sequence.n_swapped
+    return more if abs(more) >= NOTICEABLE else 0
 
 
 def _swapped(comparison: Candidate | Comparison, *, sequence: Sequence) -> bool:
