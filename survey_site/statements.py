@@ -5,7 +5,6 @@ does it once, with stand-ins for the values; SQL, locks and the differences betw
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from django.db.models.sql import UpdateQuery
 # What a database driver takes and gives.
 Value = Any
 Build = TypeVar("Build")
+_SqlAndPlaces = tuple[str, list[Callable[[Sequence[Value]], Value]]]
 # Numbers that fit into every column and stand for nothing else in a compiled query.
 FIRST_STAND_IN = 2_000_000_000
 
@@ -23,18 +23,21 @@ class _Compiled(Generic[Build]):
     def __init__(self, build: Callable[..., Build], *, n: int) -> None:
         """Take a function of `n` values that makes what is compiled."""
         self._build, self._n = build, n
+        # One a kind of database: an audit plays raters on another one than the site's.
+        self._known: dict[str, _SqlAndPlaces] = {}
 
     def _execute(self, values: Sequence[Value]) -> Any:  # Any: a driver's cursor
-        sql, places = self._compiled
+        sql, places = self._known.get(connection.vendor) or self._compiled()
         cursor = connection.cursor()
         cursor.execute(sql, [place(values) for place in places])
         return cursor
 
-    @cached_property
-    def _compiled(self) -> tuple[str, list[Callable[[Sequence[Value]], Value]]]:
+    def _compiled(self) -> _SqlAndPlaces:
         stand_ins = [FIRST_STAND_IN + number for number in range(self._n)]
         sql, parameters = self._query(self._build(*stand_ins)).get_compiler(connection=connection).as_sql()
-        return sql, [_place(parameter, stand_ins) for parameter in parameters]
+        known = sql, [_place(parameter, stand_ins) for parameter in parameters]
+        self._known[connection.vendor] = known
+        return known
 
     def _query(self, built: Build) -> models.sql.Query:
         raise NotImplementedError

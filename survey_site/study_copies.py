@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from generation.models import Arm, Batch, Image
 from survey_site.designs import Checks, Design, Entry, Sampling, Welcome
-from survey_site.models import Comparison, Study
+from survey_site.models import Comparison, Study, new_secret
 from survey_site.pairings import NotPairable, comparisons
 
 Row = TypeVar("Row", Study, Arm, Batch)
@@ -112,6 +112,8 @@ def _unvisited(study: Study) -> Study:
     played = _alone(study)
     played.status, played.opened_at, played.closed_at = Study.Status.OPEN, timezone.now(), None
     played.votes_wanted, played.platform_secret = None, ""
+    # What a process keeps of a study, it keeps under the secret: nothing of the copy may be taken for the study's.
+    played.secret = new_secret()
     played.design = _played(study.how).as_json()
     return played
 

@@ -129,6 +129,16 @@ def test_an_audit_changes_nothing_and_counts_nothing() -> None:
     ]
 
 
+def test_people_rate_on_after_an_audit_in_the_same_process() -> None:
+    make_study_with_files(3)
+    study = make_study_with_files(5)
+    rate(make_rater(study), times=1)
+    audit(study, rounds=99)
+    rater = make_rater(study)
+    rate(rater)
+    assert set(rater.trials.values_list("comparison", flat=True)) == set(study.comparisons.values_list("pk", flat=True))
+
+
 def test_a_failed_audit_leaves_the_thread_with_its_own_database(settings: Settings) -> None:
     study = make_study_with_files(2)
     settings.MIDDLEWARE = ["tests.survey_site.planted_leaks.Breaks", *settings.MIDDLEWARE]
