@@ -106,8 +106,10 @@ def _options() -> argparse.Namespace:
 
 def _env(folder: Path, *, url: str) -> dict[str, str]:
     own = {"TWINSEED_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "survey_site.settings"}
-    # These raters are faster than people and share one address.
-    limits = {"TWINSEED_LIMIT_ENTRIES": "1000000/m", "TWINSEED_LIMIT_VOTES": "1000000/m"}
+    # These raters are faster than people and share one address: limits are counted, as on any site, and never met.
+    names = ("ENTRIES_PER_HOUR", "VOTES_PER_MINUTE", "ADDRESS_VOTES_PER_MINUTE")
+    names += ("IMAGES_PER_MINUTE", "ADDRESS_IMAGES_PER_MINUTE")
+    limits = {f"TWINSEED_{name}": "1000000000" for name in names}
     kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     return {**kept, **own, **limits, **({"DATABASE_URL": url} if url else {})}
 
