@@ -91,7 +91,7 @@ def _after(request: HttpRequest, slug: str, *, code: UUID) -> HttpResponse:
         answered = own_trial(request, code, among=Trial.objects.with_images())
     except UnknownTrial:
         return redirect("rate-trial", slug)
-    last = answered.votes.order_by("pk").last() if answered.kind == Trial.Kind.PRACTICE else None
+    last = answered.votes.preferences().order_by("pk").last() if answered.kind == Trial.Kind.PRACTICE else None
     feedback = feedback_on(last) if last else None
     if feedback is None:
         return redirect("rate-trial", slug)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -264,3 +266,34 @@ def test_nothing_is_told_about_any_other_trial() -> None:
         assert choice is not None
         assert feedback_on(Vote(trial=lease(rater, choice), choice="left")) is None
     assert feedback_on(Vote.objects.select_related("trial").earliest("pk")) is None
+
+
+def test_the_page_tells_what_was_right_about_the_first_question_whatever_else_is_asked(client: Client) -> None:
+    questions = [{"key": "realism", "text": "Which is more real?"}]
+    study = make_study(8, design={"welcome": {"practice": 1}, "page": {"questions": questions}})
+    client.post(reverse("rate-enter", args=[study.slug]))
+    client.post(reverse("rate-instructions", args=[study.slug]))
+    (code,) = Trial.objects.filter(kind="practice").values_list("code", flat=True)
+    answer = right_answer(Trial.objects.get(code=code))
+    said = {"choice": answer, "others.realism": other_than(answer)}
+    page = client.post(reverse("rate-vote", args=[study.slug, code]), said, follow=True)
+    assert Vote.objects.count() == 2
+    assert "That is right." in page.content.decode()
+
+
+def test_the_api_tells_what_was_right_after_practice_and_only_then(client: Client) -> None:
+    study = make_study(8, design={"welcome": {"practice": 2}})
+    client.post(reverse("rate-enter", args=[study.slug]))
+    client.post(reverse("rate-instructions", args=[study.slug]))
+    queue = client.get(reverse("api-trials", args=[study.slug])).json()
+    told = []
+    for _ in range(3):
+        trial = queue["trials"][0]
+        said = {"choice": "left", "key": trial["key"]}
+        queue = client.post(reverse("api-vote", args=[trial["code"]]), said, content_type="application/json").json()
+        told.append((trial["is_practice"], queue["feedback"]))
+    assert [is_practice for is_practice, _ in told] == [True, True, False]
+    assert [feedback is not None for _, feedback in told] == [True, True, False]
+    for _, feedback in told[:2]:
+        assert feedback["is_right"] == (feedback["expected"] == "left")
+        assert feedback["explanation"]
