@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analysis.records import Json
 from generation.models import Batch
 from survey_site.designs import Design
 from survey_site.models import Comparison, Study
@@ -52,11 +53,13 @@ class Spot(NamedTuple):
 class Pool:
     """A study's normal comparisons, in the order of their keys and by class.
 
-    keys: ascending. classes, places: of each, its `Spot`. by_class: the keys again, class by class. starts: where
-    each class begins there, and the end. arms: of each, its two arms' keys. sizes: of each, four lengths of its images.
+    said: the design as the study says it. keys: ascending. classes, places: of each, its `Spot`. by_class: the keys
+    again, class by class. starts: where each class begins there, and the end. arms: of each, its two arms' keys.
+    sizes: of each, four lengths of its images.
     """
 
     design: Design
+    said: dict[str, Json]
     labels: tuple[str, ...]
     keys: Numbers
     classes: Numbers
@@ -133,7 +136,7 @@ def pool_of(study: Study) -> Pool:
 def _read(study_id: int, secret: str, design_sha256: str) -> Pool:
     """Read a study's pool. secret, design_sha256: tell studies apart whose keys a database gave out twice."""
     del secret, design_sha256
-    design = Study.objects.only("design").get(pk=study_id).how
+    study = Study.objects.only("design").get(pk=study_id)
     rows = list(Comparison.objects.filter(study=study_id).order_by("pk").values_list(*COLUMNS))
     tables = dict(Batch.objects.filter(pk__in={row[2] for row in rows}).values_list("pk", "class_table"))
     normal = [row for row in rows if row[1] == Comparison.Kind.NORMAL]
@@ -146,7 +149,8 @@ def _read(study_id: int, secret: str, design_sha256: str) -> Pool:
     }
     nothing = _numbers(())
     pool = Pool(
-        design,
+        study.how,
+        study.design,
         tuple(names),
         keys=_numbers(row[0] for row in normal),
         classes=nothing,

@@ -58,7 +58,10 @@ class Desk:
 
 def own_sequence(rater: Rater) -> Sequence:
     """Read the sequence of a rater."""
-    return sequence_of(rater, pool=pool_of(rater.study))
+    pool = pool_of(rater.study)
+    if "design" in rater.study.get_deferred_fields():
+        rater.study.design = pool.said
+    return sequence_of(rater, pool=pool)
 
 
 def progress_of(sequence: Sequence) -> Progress:
