@@ -76,8 +76,8 @@ def take(browser: Browser, site: str, *, password: str, folder: Path) -> None:
     _first_pair(browser.new_context(**DESKTOP, color_scheme="dark").new_page(), plain, path=folder / "dark.png")
     _zoom(browser.new_context(**DESKTOP).new_page(), plain, path=folder / "zoom.png")
     checked = studied("Balls, with checks", CHECKED, before_opening=lambda page: _design(page, folder=folder))
-    for key in ("ArrowLeft", "ArrowRight", "ArrowDown"):
-        _rate(browser.new_context(**DESKTOP).new_page(), checked, key=key, times=24)
+    for key, pause in (("ArrowLeft", 0), ("ArrowRight", 700), ("ArrowDown", 500)):
+        _rate(browser.new_context(**DESKTOP).new_page(), checked, key=key, pause=pause)
     _results_of_raters(researcher, site, checked, folder=folder)
 
 
@@ -92,8 +92,10 @@ def sign_in(page: Page, site: str, *, password: str) -> None:
 def _open_study(page: Page, site: str, *, title: str, toml: str, before_opening: Callable[[Page], None]) -> str:
     """Set up a study on the demo's images and return the address for raters."""
     page.goto(f"{site}/studies/new/")
-    page.get_by_label("Title").fill(title)
-    page.get_by_label("Batch").select_option(label=BATCH)
+    page.get_by_label("Title:").fill(title)
+    batch = page.locator("option", has_text=BATCH).get_attribute("value")
+    page.get_by_label("Batch:").select_option(batch)
+    page.get_by_label("Votes per comparison").fill("20")
     page.get_by_role("button", name="Save as a draft").click()
     study = page.url
     page.goto(f"{study}design/")
@@ -158,12 +160,14 @@ def _zoom(page: Page, address: str, *, path: Path) -> None:
     page.keyboard.up("z")
 
 
-def _rate(page: Page, address: str, *, key: str, times: int) -> None:
+def _rate(page: Page, address: str, *, key: str, pause: int) -> None:
+    """Press one key to the end; on every open pair after a pause in ms."""
     _enter(page, address)
-    for _ in range(times):
+    while page.url.endswith("/trial/"):
         if page.locator("[data-rating][data-state=open]").count():
+            page.wait_for_timeout(pause)
             page.keyboard.press(key)
-            page.wait_for_timeout(150)
+        page.wait_for_timeout(100)
 
 
 def _design(page: Page, *, folder: Path) -> None:
@@ -181,7 +185,9 @@ def _results_of_raters(page: Page, site: str, address: str, *, folder: Path) -> 
     study = f"{site}/studies/{address.rstrip('/').rpartition('/')[2]}"
     page.goto(f"{study}/raters/")
     page.screenshot(path=folder / "raters.png", full_page=True)
-    page.goto(f"{study}/audit/")
+    page.goto(f"{study}/blinding/")
+    page.get_by_role("button", name="Audit now").click(timeout=120_000)
+    page.get_by_role("button", name="Audit again").wait_for(timeout=120_000)
     page.screenshot(path=folder / "audit.png", full_page=True)
 
 

@@ -52,7 +52,10 @@ def pictured(study: Study) -> list[PicturedPair]:
 
 
 def add_gold_pair(study: Study, pair: GoldPair) -> Study:
-    """Give a draft one more gold pair. Raises `InvalidGoldPair`, and `DesignFrozen` once the study has opened."""
+    """Give a draft one more gold pair; one for practice makes room for itself there.
+
+    Raises `InvalidGoldPair`, and `DesignFrozen` once the study has opened.
+    """
     images, design = _by_key(study, [pair]), study.how
     for key in (pair.image_a, pair.image_b):
         if key not in images:
@@ -90,4 +93,6 @@ def _by_key(study: Study, gold: Iterable[GoldPair]) -> dict[int, Image]:
 def _with_gold(design: Design, gold: tuple[GoldPair, ...]) -> Design:
     said = design.as_json()
     said["checks"]["gold"] = [pair.model_dump(mode="json") for pair in gold]
+    n_for_practice = sum(pair.for_practice for pair in gold)
+    said["welcome"]["practice"] = max(design.welcome.practice, n_for_practice)
     return Design.of(said)

@@ -68,7 +68,7 @@ class DesignForms:
         """Read the design; what it refuses is said at the field it is about."""
         parts: list[Any] = [*self.sections.values(), *self.endings.values(), self.items, self.questions]
         # Every part is looked at, not only those up to the first with an error.
-        if False in {part.is_valid() for part in parts}:
+        if False in {part.is_valid() for part in parts} or not self._has_room_for_practice():
             return False
         try:
             self.design = Design.of(self._document())
@@ -108,6 +108,14 @@ class DesignForms:
         document["page"]["questions"] = with_keys(rows, taken=[PREFERENCE])
         document["checks"]["gold"] = self.gold
         return document
+
+    def _has_room_for_practice(self) -> bool:
+        n, chosen = self.welcome.cleaned_data["practice"] or 0, self.n_for_practice
+        if n < chosen:
+            self.welcome.add_error(
+                "practice", f"{chosen} gold pairs are chosen for practice: ask for as many, or more."
+            )
+        return n >= chosen
 
     # Formsets have no type of their own at run time.
     def _rows(self, formset: Any) -> list[Any]:

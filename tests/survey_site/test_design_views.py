@@ -1,22 +1,18 @@
 """The page on which a researcher sets how a study asks, its gold pairs, its files, and the command."""
 
-import json
 from html.parser import HTMLParser
-from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import CommandError, call_command
 from django.test import Client
 
 from generation.models import Image
 from survey_site.design_changes import change_design
 from survey_site.design_files import as_toml
 from survey_site.designs import Design, GoldPair
-from survey_site.forms.option_lines import InvalidOptions, option_lines, read_options
+from survey_site.gold_pairs import add_gold_pair
 from survey_site.models import Study
 from survey_site.studies import create_study, open_study
 from tests.factories import make_batch
@@ -325,72 +321,6 @@ def test_another_studys_design_is_taken_over_without_its_gold_pairs(researcher: 
     assert "Choose the study" in nothing
 
 
-def two_images(study: Study) -> tuple[Image, Image]:
-    first, second = Image.objects.filter(batch__studies=study, class_index=0, seed=0).order_by("pk")
-    return first, second
-
-
-def test_a_gold_pair_is_taken_from_pictures_and_removed(researcher: Client, draft: Study) -> None:
-    first, second = two_images(draft)
-    address = f"/studies/{draft.slug}/design/gold/"
-    page = researcher.get(f"{address}?image_a={first.pk}").content.decode()
-    assert f"?image_a={first.pk}&amp;image_b={second.pk}#pair" in page
-    chosen = {"image_a": first.pk, "image_b": second.pk, "expected": "b", "for_practice": "on", "explanation": "Odd."}
-    page = researcher.post(address, chosen, follow=True).content.decode()
-    assert "the second is right" in page
-    pair = GoldPair(image_a=first.pk, image_b=second.pk, expected="b", for_practice=True, explanation="Odd.")
-    assert stored(draft).checks.gold == (pair,)
-    assert "1 chosen, 1 of them for practice" in researcher.get(f"/studies/{draft.slug}/design/").content.decode()
-    send(researcher, draft, page__strength="on")
-    assert stored(draft).checks.gold == (pair,)
-    researcher.post(f"{address}0/remove/")
-    assert stored(draft).checks.gold == ()
-
-
-@pytest.mark.parametrize(
-    ("b", "expected", "sentence"),
-    [
-        ("999999", "a", "Image 999999 is no finished image of this study"),
-        ("", "a", "This field is required."),
-        ("first", "a", "Enter a whole number."),
-        ("{first}", "a", "This is one image twice, so Same is the right answer."),
-        ("{large}", "a", "differ in size"),
-        ("{taken}", "a", "a gold pair already"),
-        ("{second}", "c", "Select a valid choice"),
-    ],
-)
-def test_two_images_that_make_no_gold_pair_are_refused(
-    researcher: Client, draft: Study, b: str, expected: str, sentence: str
-) -> None:
-    first, second = two_images(draft)
-    large, taken = Image.objects.filter(batch__studies=draft, seed=1)
-    Image.objects.filter(pk=large.pk).update(width=128, height=128)
-    known = GoldPair(image_a=taken.pk, image_b=first.pk, expected="a")
-    change_design(draft, Design.of({"checks": {"gold": [known.model_dump()]}}))
-    keys = {"first": first.pk, "second": second.pk, "large": large.pk, "taken": taken.pk}
-    sent = {"image_a": first.pk, "image_b": b.format(**keys) if "{" in b else b, "expected": expected}
-    page = researcher.post(f"/studies/{draft.slug}/design/gold/", sent).content.decode()
-    assert sentence in page
-    assert stored(draft).checks.gold == (known,)
-
-
-def test_pictures_come_in_pages_and_by_class_and_their_count_costs_no_queries(
-    researcher: Client, django_assert_max_num_queries: Any
-) -> None:
-    batch = make_batch(60)
-    study = create_study(owner=None, title="many", arms=list(batch.arms.all()), batches=[batch])
-    address = f"/studies/{study.slug}/design/gold/"
-    with django_assert_max_num_queries(12):
-        page = researcher.get(address).content.decode()
-    assert page.count('<figure class="picture">') == 24
-    assert "Page 1 of 5" in page
-    one = researcher.get(f"{address}?label={batch.pk}-1").content.decode()
-    assert "Page 1 of 3" in one
-    assert "golf ball</strong>" not in one
-    for odd in ("label=7-7", "label=x", "page=x", "image_a=99999999999999999999", "page=99"):
-        assert researcher.get(f"{address}?{odd}").status_code == 200
-
-
 def test_pages_are_for_researchers_only(client: Client, draft: Study) -> None:
     for path in ("", "size/", "import/", "copy/", "gold/", "gold/0/remove/"):
         for answer in (
@@ -401,87 +331,10 @@ def test_pages_are_for_researchers_only(client: Client, draft: Study) -> None:
             assert answer["Location"].startswith("/sign-in/")
 
 
-@pytest.mark.parametrize(
-    ("line", "option"),
-    [
-        ("18 or older", {"text": "18 or older"}),
-        ("under 18 | screens out", {"text": "under 18", "screens_out": True}),
-        ("under 18|Screen out", {"text": "under 18", "screens_out": True}),
-        ("expert | at most 20", {"text": "expert", "quota": 20}),
-        ("expert | 20", {"text": "expert", "quota": 20}),
-        ("expert | max 20 | screens out", {"text": "expert", "quota": 20, "screens_out": True}),
-        ("a \\| b |", {"text": "a | b"}),
-    ],
-)
-def test_options_are_read_as_people_write_them(line: str, option: dict[str, Any]) -> None:
-    assert read_options(f"\n{line}\n") == [option]
-
-
-@pytest.mark.parametrize("line", ["| screens out", "a | at most 0", "a | some", "a | -3"])
-def test_options_that_cannot_be_read_are_named_by_line(line: str) -> None:
-    with pytest.raises(InvalidOptions, match="Line 2"):
-        read_options(f"fine\n{line}")
-
-
-def test_options_read_back_to_themselves() -> None:
-    options = FULL.welcome.questionnaire[0].options
-    lines = option_lines(options)
-    assert lines == "18 \\| more | at most 5\nyounger | screens out"
-    assert (
-        Design.of({"welcome": {"questionnaire": [{"key": "a", "text": "?", "options": read_options(lines)}]}})
-        .welcome.questionnaire[0]
-        .options
-        == options
-    )
-
-
-def printed(*arguments: str) -> str:
-    out = StringIO()
-    call_command("study_design", *arguments, stdout=out)
-    return out.getvalue()
-
-
-def test_the_command_shows_checks_and_sets(draft: Study, tmp_path: Path) -> None:
-    path = tmp_path / "full.toml"
-    path.write_text(as_toml(FULL))
-    assert "Who may rate: Anyone with the link." in printed(draft.slug)
-    assert FULL.sha256 in printed(draft.slug, "--check", str(path))
-    assert stored(draft) == Design()
-    said = json.loads(printed(draft.slug, "--set", str(path), "--json"))
-    assert stored(draft) == FULL
-    assert (said["sha256"], said["frozen_sha256"]) == (FULL.sha256, "")
-    assert said["size"]["comparisons"] == 6
-    assert Design.of(said["design"]) == FULL
-    assert printed(draft.slug, "--toml") == as_toml(FULL)
-
-
-@pytest.mark.parametrize(
-    ("toml", "sentence"),
-    [
-        ("[order]\nbreak_after = 0", "order.break_after: must be at least 1"),
-        ('[order]\npairing = "baseline"\nbaseline = "nobody"', "order.baseline"),
-        ('[[checks.gold]]\nimage_a = 999\nimage_b = 998\nexpected = "a"', "the images of 1 pair"),
-        (None, "Cannot read"),
-    ],
-)
-def test_the_command_refuses_with_a_sentence_and_changes_nothing(
-    draft: Study, tmp_path: Path, toml: str | None, sentence: str
-) -> None:
-    path = tmp_path / "design.toml"
-    if toml is not None:
-        path.write_text(toml)
-    for act in ("--check", "--set"):
-        with pytest.raises(CommandError, match=sentence):
-            printed(draft.slug, act, str(path))
-    assert stored(draft) == Design()
-
-
-def test_the_command_sets_no_open_study(draft: Study, tmp_path: Path) -> None:
-    path = tmp_path / "full.toml"
-    path.write_text(as_toml(Design.of({"page": {"strength": True}})))
-    study = open_study(draft)
-    assert f"sha256 {study.design_sha256} (frozen)" in printed(study.slug)
-    with pytest.raises(CommandError, match="frozen when it opens"):
-        printed(study.slug, "--set", str(path))
-    with pytest.raises(CommandError, match="There is no study 'nowhere'"):
-        printed("nowhere")
+def test_gold_pairs_stay_when_the_page_is_saved_and_want_room_for_practice(researcher: Client, draft: Study) -> None:
+    image = Image.objects.filter(batch__studies=draft).earliest("pk")
+    gold = (GoldPair(image_a=image.pk, image_b=image.pk, expected="tie", for_practice=True),)
+    add_gold_pair(draft, gold[0])
+    send(researcher, draft, page__strength="on")
+    assert (stored(draft).page.strength, stored(draft).checks.gold) == (True, gold)
+    assert "1 gold pairs are chosen for practice" in send(researcher, draft, welcome__practice="0")
