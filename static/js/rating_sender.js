@@ -116,7 +116,9 @@ export class Sender {
   // Return what the server said; null where it said nothing of use: no connection, too busy, another's login page.
   async #fetch(path, options) {
     try {
-      const response = await fetch(path, { ...options, signal: after(REPLY_MS) });
+      // What is said is read on this page: in its language.
+      const headers = { ...options.headers, "Accept-Language": document.documentElement.lang };
+      const response = await fetch(path, { ...options, headers, signal: after(REPLY_MS) });
       if (response.status === 429 || response.status >= 500) return null;
       const said = await response.json();
       this.failures = 0;
