@@ -25,6 +25,10 @@ CORE = (
     "pairings",
     "active_arms",
     "answer_logs",
+    "check_pairs",
+    "checks",
+    "exports",
+    "rater_lists",
 )
 
 
