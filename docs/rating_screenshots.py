@@ -176,7 +176,7 @@ def _design(page: Page, *, folder: Path) -> None:
     page.screenshot(path=folder / "design.png", full_page=True, clip=_down_to(page.locator("section.size")))
     page.goto(f"{draft}gold/")
     page.get_by_role("link", name="as the first").nth(0).click()
-    page.get_by_role("link", name="as the second").nth(3).click()
+    page.get_by_role("link", name="as the second").last.click()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=folder / "gold.png", full_page=True, clip=_down_to(page.locator(".stimuli li").nth(3)))
 

@@ -7,7 +7,7 @@ from django import forms
 
 from survey_site.design_files import read_design
 from survey_site.design_sentences import Problem
-from survey_site.design_words import OUTCOMES
+from survey_site.design_words import OUTCOMES, counted
 from survey_site.designs import PREFERENCE, Design, InvalidDesign
 from survey_site.forms.design_rows import (
     EndingForm,
@@ -112,9 +112,8 @@ class DesignForms:
     def _has_room_for_practice(self) -> bool:
         n, chosen = self.welcome.cleaned_data["practice"] or 0, self.n_for_practice
         if n < chosen:
-            self.welcome.add_error(
-                "practice", f"{chosen} gold pairs are chosen for practice: ask for as many, or more."
-            )
+            pairs = f"{counted(chosen, 'gold pair')} {'is' if chosen == 1 else 'are'} chosen for practice"
+            self.welcome.add_error("practice", f"{pairs}: ask for as many, or more.")
         return n >= chosen
 
     # Formsets have no type of their own at run time.

@@ -337,4 +337,4 @@ def test_gold_pairs_stay_when_the_page_is_saved_and_want_room_for_practice(resea
     add_gold_pair(draft, gold[0])
     send(researcher, draft, page__strength="on")
     assert (stored(draft).page.strength, stored(draft).checks.gold) == (True, gold)
-    assert "1 gold pairs are chosen for practice" in send(researcher, draft, welcome__practice="0")
+    assert "1 gold pair is chosen for practice" in send(researcher, draft, welcome__practice="0")
