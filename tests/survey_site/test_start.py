@@ -110,3 +110,23 @@ def test_workers_can_start_at_once_in_a_new_folder(tmp_path: Path) -> None:
     assert json.loads((control / "celery.exchange").read_text()) == [["celery", "", "celery"]]
     assert len(json.loads((control / "celery.pidbox.exchange").read_text())) == 4
     assert {path.suffix for path in control.iterdir()} == {".exchange"}
+
+
+def test_the_limits_cache_and_rates_come_from_the_environment(tmp_path: Path) -> None:
+    code = (
+        "from survey_site import settings; import json;"
+        "print(json.dumps([settings.CACHES['limits']['BACKEND'], settings.CACHES['limits']['LOCATION'],"
+        " settings.LIMITS['enter']['address'], settings.LIMITS['vote']['rater'], settings.TRUSTED_PROXIES]))"
+    )
+    environment = {
+        "TWINSEED_VAR": str(tmp_path),
+        "TWINSEED_CACHE_URL": "redis://cache:6379/1",
+        "TWINSEED_ENTRIES_PER_HOUR": "7",
+        "TWINSEED_VOTES_PER_MINUTE": "0",
+        "TWINSEED_TRUSTED_PROXIES": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    redis = "django.core.cache.backends.redis.RedisCache"
+    assert json.loads(done.stdout) == [redis, "redis://cache:6379/1", "7/h", None, 2]
