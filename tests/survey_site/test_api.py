@@ -6,9 +6,14 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
-from survey_site.models import Study, Trial, Vote
+from survey_site.checks import expected_choice
+from survey_site.designs import Outcome
+from survey_site.models import Rater, Study, Trial, Vote
+from survey_site.raters import end_rater
 from survey_site.studies import close_study, pause_study
+from survey_site.trials import lease_trials
 from tests.factories import make_study
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +137,137 @@ def test_another_site_cannot_make_a_browser_vote() -> None:
         headers={"X-CSRFToken": token},
     )
     assert with_token.status_code == 200
+
+
+# --- replies, replays, taking back ---
+
+
+def test_a_vote_sent_again_is_answered_byte_for_byte(client: Client) -> None:
+    trial = enter(client, make_study(8))["trials"][0]
+    body = {"choice": "left", "response_ms": 700, "key": trial["key"]}
+    first, again = (vote(client, trial["code"], body) for _ in range(2))
+    assert first.content == again.content
+    code = Trial.objects.values_list("rater__study__slug", flat=True)[0]
+    assert client.get(reverse("api-trials", args=[code])).content == first.content
+
+
+def test_two_browsers_of_one_person_see_the_same_pair_on_the_same_sides(client: Client) -> None:
+    study = make_study(8)
+    queue = enter(client, study)
+    other = Client()
+    other.cookies = client.cookies
+    assert enter(other, study) == queue
+    after = vote(other, queue["trials"][0]["code"], {"choice": "left", "key": queue["trials"][0]["key"]}).json()
+    assert client.get(reverse("api-trials", args=[study.slug])).json() == after
+
+
+def test_the_last_answer_is_offered_with_a_key_of_its_own_and_taken_back(client: Client) -> None:
+    trial = enter(client, make_study(5))["trials"][0]
+    last = vote(client, trial["code"], {"choice": "left", "key": trial["key"]}).json()["last"]
+    assert (last["code"], last["choice"]) == (trial["code"], "left")
+    assert {name: last[name] for name in trial if name != "key"} == {n: v for n, v in trial.items() if n != "key"}
+    assert last["key"] != trial["key"]
+    body = {"choice": "right", "key": last["key"], "takes_back": True}
+    replies = [vote(client, trial["code"], body) for _ in range(2)]
+    assert replies[0].content == replies[1].content
+    assert replies[0].json()["last"]["choice"] == "right"
+    assert replies[0].json()["n_votes"] == 1
+    assert Vote.objects.standing().get().choice == "right"
+    assert Vote.objects.count() == 2
+
+
+def test_everything_that_a_vote_carries_is_taken(client: Client) -> None:
+    page = {"strength": True, "reason": True, "questions": [{"key": "alignment", "text": "Which fits better?"}]}
+    trial = enter(client, make_study(5, design={"page": page}))["trials"][0]
+    body = {
+        "choice": "left", "response_ms": 900, "hidden_ms": 10, "zoom_ms": 20, "pressed_with": "pen",
+        "key": trial["key"],
+        "strength": 1, "reason": "sharper", "others": {"alignment": "right"}, "takes_back": False,
+    }  # fmt: skip
+    assert vote(client, trial["code"], body).status_code == 200
+    kept = Vote.objects.get(question="preference")
+    assert (kept.strength, kept.reason, kept.hidden_ms, kept.zoom_ms, kept.pressed_with) == (
+        1,
+        "sharper",
+        10,
+        20,
+        "pen",
+    )
+    assert Vote.objects.get(question="alignment").choice == "right"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"strength": 7}, "The strength must be 1"),
+        ({"strength": 1}, "does not ask how clear"),
+        ({"reason": "because"}, "does not ask for a reason"),
+        ({"others": {"alignment": "left"}}, "does not ask"),
+        ({"others": {"alignment": ["left"]}}, "is not an answer"),
+        ({"others": "left"}, "does not ask"),
+        ({"others": ["both"]}, "is not an answer"),
+        ({"pressed_with": "foot"}, "key, mouse, touch or pen"),
+        ({"hidden_ms": -1}, "A duration must be"),
+        ({"zoom_ms": "long"}, "A duration must be"),
+    ],
+)
+def test_what_is_said_beside_the_choice_is_checked(client: Client, data: dict[str, object], sentence: str) -> None:
+    trial = enter(client, make_study(5))["trials"][0]
+    response = vote(client, trial["code"], {"choice": "left", **data})
+    assert response.status_code == 400
+    assert sentence in response.json()["detail"]
+    assert not Vote.objects.exists()
+
+
+def test_practice_is_answered_with_what_was_right_and_nothing_else_is(client: Client) -> None:
+    study = make_study(8, design={"welcome": {"practice": 1}})
+    client.post(reverse("rate-enter", args=[study.slug]))
+    Rater.objects.update(instructed_at="2026-01-01T00:00Z")
+    lease_trials(Rater.objects.get())
+    trial = client.get(reverse("api-trials", args=[study.slug])).json()["trials"][0]
+    assert trial["is_practice"]
+    reply = vote(client, trial["code"], {"choice": "same", "key": trial["key"]}).json()
+    expected = expected_choice(Trial.objects.get(code=trial["code"]))
+    assert reply["feedback"]["expected"] == expected
+    assert reply["feedback"]["is_right"] == (expected == "same")
+    assert (reply["n_votes"], reply["last"]) == (0, None)
+    following = reply["trials"][0]
+    assert not following["is_practice"]
+    assert vote(client, following["code"], {"choice": "same", "key": following["key"]}).json()["feedback"] is None
+
+
+def test_a_rater_who_has_ended_otherwise_is_told_so(client: Client) -> None:
+    trial = enter(client, make_study(5))["trials"][0]
+    end_rater(Rater.objects.get(), Outcome.TIMED_OUT)
+    response = vote(client, trial["code"], {"choice": "left", "key": trial["key"]})
+    assert response.status_code == 410
+    assert "has ended" in response.json()["detail"]
+
+
+def test_trials_cannot_be_told_apart_by_their_kind(client: Client) -> None:
+    checks = {"block": 4, "per_block": 1, "identical": 3, "mismatched": 3}
+    queue = enter(client, make_study(9, design={"checks": checks}))
+    names, shapes = set(queue["trials"][0]), set()
+    while queue["trials"]:
+        shapes |= {(frozenset(trial), trial["is_practice"]) for trial in queue["trials"]}
+        trial = queue["trials"][0]
+        queue = vote(client, trial["code"], {"choice": "same", "key": trial["key"]}).json()
+    assert shapes == {(frozenset(names), False)}
+    assert {"normal", "gold"} <= set(Trial.objects.values_list("kind", flat=True))
+
+
+@pytest.mark.parametrize("n_pairs", [40, 300])
+@pytest.mark.parametrize("n_raters", [1, 5])
+def test_a_vote_through_the_api_costs_at_most_eight_queries(
+    n_pairs: int, n_raters: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    study = make_study(n_pairs, votes_wanted=3)
+    clients = [Client() for _ in range(n_raters)]
+    queues = [enter(client, study) for client in clients]
+    for _ in range(6):
+        for number, client in enumerate(clients):
+            trial = queues[number]["trials"][0]
+            # The test's own transaction makes a savepoint of BEGIN and COMMIT: two more. Nothing lies outside them.
+            with django_assert_num_queries(8 + 2, exact=False):
+                reply = vote(client, trial["code"], {"choice": "left", "key": trial["key"]})
+            queues[number] = reply.json()
