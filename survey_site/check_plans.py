@@ -8,14 +8,26 @@ study's secret and the rater's order key: the same at every look, and unknown to
 from __future__ import annotations
 
 import hmac
+from bisect import bisect_right
 from functools import lru_cache
 from math import comb, factorial
+from typing import NamedTuple
 
 from survey_site.designs import Checks
 
-NORMAL = "normal"
+NORMAL, REPEAT = "normal", "repeat"
 # A block begins with trials of the study's own, so that the checks of two blocks never touch either.
 LEAD = 2
+# Normal trials up to which a rater's sequence is played through in thought; nobody answers more.
+LONGEST = 2000
+
+
+class Supply(NamedTuple):
+    """What a study's checks are made of: pairs of each kind, and how many trials later a repeat may come."""
+
+    gold: int
+    identical: int
+    repeat_after: int
 
 
 def kind_at(position: int, *, checks: Checks, key: int, secret: str) -> str:
@@ -32,10 +44,21 @@ def kind_at(position: int, *, checks: Checks, key: int, secret: str) -> str:
     return _kind(number * checks.per_block + places.index(place), kinds=checks.kinds, key=key, secret=secret)
 
 
-def n_trials(n_normal: int, *, checks: Checks, key: int, secret: str) -> int:
-    """Return how many trials, checks included, bring a rater to the last of some normal ones."""
+def kinds_from(kind: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the kinds of check to try where one is planned: it first, then the design's others in its place."""
+    return () if kind == NORMAL else (kind, *(other for other in kinds if other != kind))
+
+
+def n_trials(n_normal: int, *, checks: Checks, key: int, secret: str, supply: Supply | None = None) -> int:
+    """Return how many trials, checks included, bring a rater to the last of some normal ones.
+
+    supply: where it may run out, a normal trial takes a check's place, so that the sequence is shorter.
+    """
     if n_normal <= 0 or not checks.per_block:
         return max(n_normal, 0)
+    if supply is not None and n_normal <= LONGEST:
+        # Without the gold pairs, which may be a thousand, settings are quickly told apart.
+        return _played(n_normal, checks.model_copy(update={"gold": ()}), key=key, secret=secret, supply=supply)
     # The last block may be cut short, so it is looked at; every earlier one is whole.
     number, left = divmod(n_normal - 1, checks.block - checks.per_block)
     places = _places(number, block=checks.block, n=checks.per_block, key=key, secret=secret)
@@ -62,6 +85,24 @@ def _kind(number: int, *, kinds: tuple[str, ...], key: int, secret: str) -> str:
         drawn, index = divmod(drawn, len(left))
         left.pop(index)
     return left[drawn % len(left)]
+
+
+@lru_cache(maxsize=4096)
+def _played(n_normal: int, checks: Checks, *, key: int, secret: str, supply: Supply) -> int:
+    left, n_repeats, position = {"gold": supply.gold, "identical": supply.identical}, 0, 0
+    normal: list[int] = []
+    while len(normal) < n_normal:
+        left[REPEAT] = bisect_right(normal, position - supply.repeat_after) - n_repeats
+        planned = kind_at(position, checks=checks, key=key, secret=secret)
+        kind = next((kind for kind in kinds_from(planned, checks.kinds) if left[kind] > 0), NORMAL)
+        if kind == NORMAL:
+            normal.append(position)
+        elif kind == REPEAT:
+            n_repeats += 1
+        else:
+            left[kind] -= 1
+        position += 1
+    return position
 
 
 def _combination(rank: int, *, n: int, among: int) -> list[int]:

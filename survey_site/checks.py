@@ -8,6 +8,8 @@ from typing import NamedTuple
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
+from survey_site.check_plans import REPEAT, Supply, kinds_from, n_trials
+from survey_site.designs import Checks
 from survey_site.models import Comparison, Rater, Trial, Vote
 from survey_site.orders import position_at
 
@@ -64,11 +66,23 @@ def choose_check(rater: Rater, kind: str) -> CheckChoice | None:
     caller holds the rater's lock, and leases what it is given before asking again.
     """
     seen = _seen_by(rater)
-    for other in (kind, *(other for other in rater.study.how.checks.kinds if other != kind)):
-        choice = _repeat(rater, seen=seen) if other == "repeat" else _known_answer(rater, other, seen=seen)
+    for other in kinds_from(kind, rater.study.how.checks.kinds):
+        choice = _repeat(rater, seen=seen) if other == REPEAT else _known_answer(rater, other, seen=seen)
         if choice is not None:
             return choice
     return None
+
+
+def n_trials_of(rater: Rater, n_normal: int, *, checks: Checks) -> int:
+    """Return how many trials, checks included, bring a rater to the last of some normal ones.
+
+    checks: of the design of the rater's study, which the caller has at hand.
+    """
+    if not checks.per_block:
+        return n_normal
+    sizes = _sizes(rater.study_id, rater.study.secret)
+    supply = Supply(sizes.gold, sizes.identical, repeat_after=_distance(n_normal))
+    return n_trials(n_normal, checks=checks, key=rater.order_key, secret=rater.study.secret, supply=supply)
 
 
 def practice_choices(rater: Rater) -> list[CheckChoice]:
@@ -128,7 +142,9 @@ def _known_answer(rater: Rater, kind: str, *, seen: Seen) -> CheckChoice | None:
 
 def _repeat(rater: Rater, *, seen: Seen) -> CheckChoice | None:
     """An own answered normal trial of some while ago, its sides swapped; each once."""
-    last = seen.next_position - _distance(rater)
+    n_normal = _sizes(rater.study_id, rater.study.secret).normal
+    wanted = min(rater.study.how.order.trials_per_rater or n_normal, n_normal)
+    last = seen.next_position - _distance(wanted)
     repeated = rater.trials.filter(kind=Trial.Kind.REPEAT).order_by().values("comparison")
     earlier = (
         rater.trials.filter(Exists(Vote.objects.filter(trial=OuterRef("pk"))), kind=Trial.Kind.NORMAL)
@@ -144,10 +160,9 @@ def _repeat(rater: Rater, *, seen: Seen) -> CheckChoice | None:
     return CheckChoice(Comparison.objects.get(pk=key), Trial.Kind.REPEAT, repeat_no=1, swapped=not swapped)
 
 
-def _distance(rater: Rater) -> int:
-    n_normal = _sizes(rater.study_id, rater.study.secret).normal
-    wanted = rater.study.how.order.trials_per_rater or n_normal
-    return min(REPEAT_AFTER, max(REPEAT_AFTER_AT_LEAST, min(wanted, n_normal) // 2))
+def _distance(n_normal: int) -> int:
+    """How many trials after its original a repeat may come, where a rater gets so many normal ones."""
+    return min(REPEAT_AFTER, max(REPEAT_AFTER_AT_LEAST, n_normal // 2))
 
 
 @lru_cache(maxsize=1000)

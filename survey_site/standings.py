@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from survey_site.checks import n_trials_of
 from survey_site.designs import Outcome
 from survey_site.models import Comparison, Rater, Trial
 from survey_site.pools import pool_of
@@ -71,9 +72,13 @@ def progress_of(sequence: Sequence) -> Progress:
     return Progress(
         standing,
         n_votes,
-        n_comparisons=max(sequence.n_planned, n_votes),
+        n_comparisons=max(_n_trials(sequence), n_votes),
         break_due=bool(break_after and n_votes and n_votes % break_after == 0 and standing is not Standing.FINISHED),
     )
+
+
+def _n_trials(sequence: Sequence) -> int:
+    return n_trials_of(sequence.rater, sequence.n_wanted, checks=sequence.pool.design.checks)
 
 
 def desk_of(sequence: Sequence) -> Desk:

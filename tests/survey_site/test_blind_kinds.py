@@ -62,6 +62,19 @@ def test_nothing_but_the_images_differs_between_kinds(client: Client) -> None:
     assert len(totals) > 20
 
 
+@pytest.mark.parametrize(
+    "scarce",
+    [{"kinds": ["repeat"]}, {"kinds": ["gold"], "mismatched": 2}, {"kinds": ["identical", "repeat"], "identical": 1}],
+)
+def test_progress_ends_where_it_said_from_the_start_also_where_checks_run_out(
+    scarce: dict[str, object], client: Client
+) -> None:
+    study = make_study(16, design={"checks": {**CHECKS["checks"], **scarce}, "welcome": {"practice": 0}})
+    totals = [(reply["n_votes"], reply["n_comparisons"]) for _, reply in replies(client, study)]
+    assert totals == [(n, len(totals)) for n in range(1, len(totals) + 1)]
+    assert len(totals) > 16
+
+
 def test_images_come_under_like_addresses_with_like_headers(client: Client) -> None:
     study = make_study_with_files(6, design=CHECKS)
     enter(client, study)

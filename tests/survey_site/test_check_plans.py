@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from survey_site.check_plans import kind_at, n_trials
+from survey_site.check_plans import Supply, kind_at, n_trials
 from survey_site.designs import Checks
 
 SECRET = "a study's secret"
@@ -123,3 +123,20 @@ def test_what_comes_far_into_a_long_sequence_is_known_as_fast_as_the_start() -> 
     checks = Checks(block=200, per_block=50)
     assert kind_at(10**10, checks=checks, key=1, secret=SECRET) == "normal"
     assert n_trials(3 * 10**9, checks=checks, key=1, secret=SECRET) == pytest.approx(4 * 10**9, abs=200)
+
+
+@given(some_checks(), st.integers(0, 2**62), st.integers(0, 200))
+def test_with_enough_of_everything_no_check_falls_out(checks: Checks, key: int, n_normal: int) -> None:
+    plenty = Supply(gold=1000, identical=1000, repeat_after=1)
+    planned = n_trials(n_normal, checks=checks, key=key, secret=SECRET)
+    assert n_trials(n_normal, checks=checks, key=key, secret=SECRET, supply=plenty) == planned
+
+
+@given(some_checks(), st.integers(0, 2**62), st.integers(0, 200), st.integers(0, 5), st.integers(0, 5))
+def test_no_more_checks_come_than_there_are(checks: Checks, key: int, n_normal: int, gold: int, identical: int) -> None:
+    never = Supply(gold, identical, repeat_after=10**9)
+    n = n_trials(n_normal, checks=checks, key=key, secret=SECRET, supply=never)
+    n_checks = gold * ("gold" in checks.kinds) + identical * ("identical" in checks.kinds)
+    assert n_normal <= n <= n_normal + n_checks
+    if n_normal == 200 and checks.per_block * 200 >= 10 * checks.block:
+        assert n == n_normal + n_checks
