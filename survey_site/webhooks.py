@@ -16,9 +16,10 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from survey_site.designs import Outcome
 from survey_site.models import PlatformEvent, Study
 from survey_site.platforms import NAMES, PROLIFIC, Person, outcome_of
-from survey_site.releases import end_part
+from survey_site.releases import end_part, part_of
 
 logger = logging.getLogger(__name__)
 
@@ -111,19 +112,22 @@ def receive(platform: str, slug: str, *, message: Message) -> Receipt:
         logger.info("Study %s: %s reports %s; ignored.", slug, platform, _kind(said))
         return Receipt.IGNORED
     person = _person(platform, said)
-    # One transaction: a message that was noted was dealt with, and the other way round.
-    with transaction.atomic():
-        event = {"kind": _kind(said)}
-        _event, is_new = PlatformEvent.objects.get_or_create(study=study, event_id=message.event_id, defaults=event)
-        if not is_new:
-            return Receipt.KNOWN
-        ended = end_part(study, person, outcome=outcome)
-    if ended is None:
+    # A platform may report on all studies of a workspace: others' submissions leave no trace here.
+    if part_of(study, person) is None:
         logger.info("Study %s: %s reports %s of somebody who never came.", slug, platform, _kind(said))
         return Receipt.IGNORED
-    logger.info(
-        "Study %s: rater %s is %s, %d trials went back.", slug, ended.rater, ended.rater.outcome, ended.n_released
-    )
+    return _act(study, person, outcome=outcome, event_id=message.event_id, kind=_kind(said))
+
+
+def _act(study: Study, person: Person, *, outcome: Outcome, event_id: str, kind: str) -> Receipt:
+    """Note the message and end the part in one transaction: what was noted was done, and the other way round."""
+    with transaction.atomic():
+        _event, is_new = PlatformEvent.objects.get_or_create(study=study, event_id=event_id, defaults={"kind": kind})
+        ended = end_part(study, person, outcome=outcome) if is_new else None
+    if ended is None:
+        return Receipt.KNOWN
+    rater, n_released = ended.rater, ended.n_released
+    logger.info("Study %s: rater %s is %s, %d trials went back.", study.slug, rater, rater.outcome, n_released)
     return Receipt.DONE
 
 

@@ -144,7 +144,7 @@ def test_an_earlier_submission_s_end_does_not_end_the_later_one(study: Study) ->
     assert send(RETURNED).json() == {"result": "ignored"}
     rater.refresh_from_db()
     assert rater.outcome == ""
-    assert send({**RETURNED, "resource_id": "later"}, event="2").json() == {"result": "done"}
+    assert send({**RETURNED, "resource_id": "later"}).json() == {"result": "done"}
 
 
 def test_a_person_whose_link_named_no_submission_is_found_by_name(study: Study) -> None:
@@ -176,8 +176,9 @@ def test_what_does_not_matter_is_taken_and_ignored_and_logged(
     assert (rater.outcome, n_open(rater) > 0) == ("", True)
 
 
-def test_a_message_about_somebody_who_never_came_is_taken(study: Study) -> None:
+def test_a_message_about_somebody_who_never_came_is_taken_and_leaves_no_trace(study: Study) -> None:
     assert send(RETURNED).json() == {"result": "ignored"}
+    assert not PlatformEvent.objects.exists()
 
 
 def refused(reply: Any, rater: Rater, *, status: int) -> str:
