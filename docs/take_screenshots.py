@@ -15,6 +15,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from rating_screenshots import DESKTOP, PHONE, sign_in
 
+LARGEST_PICTURE = 200_000
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -47,10 +49,13 @@ def research(page: Page, site: str, *, password: str, folder: Path) -> None:
 
 
 def make_small(folder: Path) -> None:
-    """Write each picture with 256 colours: a screen has few, and a repository keeps every version."""
+    """Write each picture with as many colours as fit: a screen has few, and a repository keeps every version."""
     for path in sorted(folder.glob("*.png")):
-        picture = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        picture.save(path, optimize=True)
+        picture, colours = Image.open(path).convert("RGB"), 256
+        picture.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        while path.stat().st_size > LARGEST_PICTURE:
+            colours //= 2
+            picture.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def take(site: str, password: str, *, folder: Path) -> None:
