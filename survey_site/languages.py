@@ -1,4 +1,7 @@
-"""Which language a rater is spoken to: the study's, else the browser's. Researchers' pages speak English."""
+"""Which language a rater is spoken to: the study's, else the one they chose, else the browser's.
+
+Researchers' pages speak English.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +27,7 @@ class RaterLanguage:
             response = self.get_response(request)
             if translation.get_language() != "en" or _is_raters(request):
                 response.headers.setdefault("Content-Language", translation.get_language() or "en")
-                patch_vary_headers(response, ("Accept-Language",))
+                patch_vary_headers(response, ("Accept-Language", "Cookie"))
         return response
 
     # Django hands over the view and its arguments as it likes.

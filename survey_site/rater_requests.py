@@ -10,6 +10,7 @@ from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
@@ -65,7 +66,7 @@ def own_trial(request: HttpRequest, code: UUID, *, among: TrialQuerySet) -> Tria
     """Return the trial with this code if this browser's rater has it. Raises `UnknownTrial`."""
     trial = among.select_related("rater__study").filter(code=code).first()
     if trial is None or _code_in_cookie(request, trial.rater.study_id) != trial.rater.code:
-        raise UnknownTrial("This pair is not one of yours. Open the study's page to continue.")
+        raise UnknownTrial(_("This pair is not one of yours. Open the study's page to continue."))
     return trial
 
 

@@ -122,12 +122,13 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "survey_site.rater_headers.RaterHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # Above the one that refuses forms, so that it refuses them in the rater's language.
+    "survey_site.languages.RaterLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "survey_site.languages.RaterLanguage",
 ]
 
 ROOT_URLCONF = "survey_site.urls"
@@ -172,6 +173,11 @@ LANGUAGE_CODE = "en"
 # Of raters' pages; a study can fix one.
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "twinseed-language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = SECURE_COOKIES
 TIME_ZONE = "UTC"
 USE_TZ = True
 

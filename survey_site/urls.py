@@ -21,6 +21,7 @@ from survey_site.views import (
     gold_pairs,
     home,
     laboratory,
+    languages,
     planning,
     plans,
     rater_lists,
@@ -118,6 +119,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("works/<int:pk>/files/<str:name>", works.file, name="work-file"),
     # --- raters ---
     path("rate/<slug:slug>/", entering.welcome, name="rate"),
+    path("rate/<slug:slug>/language/", languages.choose, name="rate-language"),
     path("rate/<slug:slug>/enter/", entering.enter, name="rate-enter"),
     path("rate/<slug:slug>/consent/", steps.consent, name="rate-consent"),
     path("rate/<slug:slug>/questions/", steps.questionnaire, name="rate-questionnaire"),

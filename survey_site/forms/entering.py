@@ -12,6 +12,8 @@ from survey_site.designs import Item
 # More than these are no longer taken in at a glance: they go into a list that opens.
 MOST_RADIO_BUTTONS = 8
 LONGEST_ANSWER = 300
+# What people write, and lists of a researcher's words, read in their own direction on a page of any.
+OWN_DIRECTION = {"dir": "auto"}
 
 
 class ConsentForm(forms.Form):
@@ -55,7 +57,12 @@ def _field(item: Item) -> forms.Field:
     if not item.options:
         required = {"required": _("Please answer this question.")}
         return forms.CharField(
-            label=label, required=item.required, max_length=LONGEST_ANSWER, error_messages=required, label_suffix=""
+            label=label,
+            required=item.required,
+            max_length=LONGEST_ANSWER,
+            error_messages=required,
+            label_suffix="",
+            widget=forms.TextInput(attrs=OWN_DIRECTION),
         )
     chosen = [(option.text, option.text) for option in item.options]
     is_long = len(chosen) > MOST_RADIO_BUTTONS
@@ -65,7 +72,7 @@ def _field(item: Item) -> forms.Field:
         label=label,
         required=item.required,
         choices=chosen,
-        widget=forms.Select if is_long else forms.RadioSelect,
+        widget=forms.Select(attrs=OWN_DIRECTION) if is_long else forms.RadioSelect,
         error_messages=dict.fromkeys(("required", "invalid_choice"), _("Please choose one of the answers.")),
         label_suffix="",
     )
