@@ -39,7 +39,7 @@ export class Flow {
     this.screen.takenBack(null);
     if (this.#isBreakDue()) return this.#rest();
     if (this.queue.length) return this.show(this.queue.shift());
-    this.screen.state = "idle";
+    this.screen.idle();
     this.#leaveIfDone();
   }
 

@@ -32,6 +32,12 @@ export class Screen {
     this.page.toggleAttribute("data-practice", pair.is_practice);
   }
 
+  // Nothing to show until the server says what there is.
+  idle() {
+    this.state = "idle";
+    this.#write("[data-label]", this.words.wordWait);
+  }
+
   progress({ n, total, isPractice, minutes }) {
     const words = isPractice ? this.words.wordPractice : fill(this.words.wordProgress, { n, total });
     this.#write("[data-progress]", words);
@@ -50,7 +56,7 @@ export class Screen {
     this.reason.hidden = step.way !== "reason";
     this.#mark(earlier);
     if (step.way === "reason") this.#askReason(earlier);
-    else if (focused?.closest("[hidden]")) this.#buttonLike(focused)?.focus();
+    else if (focused?.matches("[hidden] > button[name=choice]")) this.#buttonLike(focused)?.focus();
   }
 
   takenBack(choice) {
@@ -136,8 +142,8 @@ export class Screen {
 
   // The button of the other group that says the same side: where the focus goes when its own group leaves.
   #buttonLike(button) {
-    const side = button.value?.split("-")[0];
-    return side && this.form.querySelector(`[data-choices]:not([hidden]) button[value^=${side}]`);
+    const [side] = button.value.split("-");
+    return this.form.querySelector(`[data-choices]:not([hidden]) > button[value^=${side}]`);
   }
 
   #write(selector, text) {

@@ -7,6 +7,7 @@ const line = document.querySelector("[data-unsent-text]");
 const { dataset } = kept;
 const box = new Box(dataset.box);
 const say = (sentence) => { line.textContent = sentence; };
+const sayHowMany = () => say(dataset.wordUnsent.replace("{n}", box.items().length));
 
 const sender = new Sender(box, {
   votePath: pathTo(dataset.apiPath),
@@ -15,9 +16,10 @@ const sender = new Sender(box, {
   told: {
     // The page counts answers: what it says is old when they are sent.
     queue: () => { if (!box.items().length) location.reload(); },
-    later: () => say(dataset.wordUnsent.replace("{n}", box.items().length)),
+    later: sayHowMany,
     refused: say,
-    blocked: say,
+    // The page itself says why.
+    blocked: sayHowMany,
   },
 });
 sender.flush();

@@ -27,7 +27,9 @@ export class Zoom {
   }
 
   holdKey() {
-    if (!this.heldBy) this.#begin("key", this.#pointAt(this.pointer) ?? { x: 0.5, y: 0.5 });
+    const point = this.#pointAt(this.pointer) ?? { x: 0.5, y: 0.5 };
+    // During a break there is no pair to look at.
+    if (!this.heldBy && this.boxes.left.width) this.#begin("key", point);
   }
 
   releaseKey() {
@@ -99,8 +101,8 @@ export class Zoom {
 
   // Return the point as shares of the image's width and height; null for a pointer that is over neither image.
   #pointAt(pointer, side = null) {
-    if (!pointer) return null;
     this.#measure();
+    if (!pointer) return null;
     const name = side ?? Object.keys(this.boxes).find((at) => isInside(this.boxes[at], pointer));
     const box = this.boxes[name];
     return box ? { x: (pointer.clientX - box.left) / box.width, y: (pointer.clientY - box.top) / box.height } : null;
