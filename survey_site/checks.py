@@ -65,9 +65,12 @@ def choose_check(rater: Rater, kind: str) -> CheckChoice | None:
     of checks stays as it was designed; None where nothing of any is left, and a normal trial comes instead. The
     caller holds the rater's lock, and leases what it is given before asking again.
     """
-    seen = _seen_by(rater)
-    for other in kinds_from(kind, rater.study.how.checks.kinds):
-        choice = _repeat(rater, seen=seen) if other == REPEAT else _known_answer(rater, other, seen=seen)
+    seen, design = _seen_by(rater), rater.study.how
+    for other in kinds_from(kind, design.checks.kinds):
+        if other == REPEAT:
+            choice = _repeat(rater, seen=seen, wanted=design.order.trials_per_rater)
+        else:
+            choice = _known_answer(rater, other, seen=seen)
         if choice is not None:
             return choice
     return None
@@ -140,11 +143,10 @@ def _known_answer(rater: Rater, kind: str, *, seen: Seen) -> CheckChoice | None:
     return CheckChoice(comparison, Trial.Kind.GOLD, repeat_no=0, swapped=swapped)
 
 
-def _repeat(rater: Rater, *, seen: Seen) -> CheckChoice | None:
-    """An own answered normal trial of some while ago, its sides swapped; each once."""
+def _repeat(rater: Rater, *, seen: Seen, wanted: int | None) -> CheckChoice | None:
+    """An own answered normal trial of some while ago, its sides swapped; each once. wanted: None for all there are."""
     n_normal = _sizes(rater.study_id, rater.study.secret).normal
-    wanted = min(rater.study.how.order.trials_per_rater or n_normal, n_normal)
-    last = seen.next_position - _distance(wanted)
+    last = seen.next_position - _distance(min(wanted or n_normal, n_normal))
     repeated = rater.trials.filter(kind=Trial.Kind.REPEAT).order_by().values("comparison")
     earlier = (
         rater.trials.filter(Exists(Vote.objects.filter(trial=OuterRef("pk"))), kind=Trial.Kind.NORMAL)

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
+from survey_site.check_plans import kind_at
 from survey_site.checks import CheckChoice, Feedback, choose_check, feedback_on, practice_choices
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from tests.factories import make_rater, make_study
+from survey_site.raters import finish_instructions
+from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db
 
@@ -297,3 +299,18 @@ def test_the_api_tells_what_was_right_after_practice_and_only_then(client: Clien
     for _, feedback in told[:2]:
         assert feedback["is_right"] == (feedback["expected"] == "left")
         assert feedback["explanation"]
+
+
+def test_a_raters_checks_stand_where_the_plan_has_them() -> None:
+    design = {"checks": {"block": 6, "per_block": 2}, "welcome": {"practice": 2}}
+    study = make_study(14, design=design)
+    rater = finish_instructions(make_rater(study))
+    rate(rater)
+    trials = list(rater.trials.order_by("position"))
+    assert [trial.kind for trial in trials[:2]] == ["practice", "practice"]
+    checks, key, secret = study.how.checks, rater.order_key, study.secret
+    planned = [kind_at(place, checks=checks, key=key, secret=secret) for place in range(len(trials) - 2)]
+    stood = [trial.kind for trial in trials[2:]]
+    assert [kind == "normal" for kind in stood] == [kind == "normal" for kind in planned]
+    assert stood.count("normal") == 14
+    assert {"gold", "repeat"} <= set(stood)

@@ -257,3 +257,9 @@ def test_a_page_takes_as_many_queries_for_one_rater_as_for_many(
             repeat_pairs(rater, alike=2, other=1)
         with django_assert_num_queries(6 if only_flagged else 5):
             assert len(rater_rows(study, only_flagged=only_flagged).rows) == n
+
+
+def test_a_raters_answers_are_found_by_the_rater_and_not_by_their_question() -> None:
+    rater = make_rater(study_with())
+    # Nearly all answers are to one question: looked up by it, a page of raters would read every vote there is.
+    assert "survey_vote_question" not in Vote.objects.preferences().filter(trial__rater=rater).explain()
