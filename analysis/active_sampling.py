@@ -11,8 +11,9 @@ link all arms. Unlike there
   second round of message passing: it is the mutual information between the vote and the two scores' difference, an
   integral over one normal variable;
 - Same counts as half a vote for each arm;
-- a pair is drawn, and not all pairs of the tree are shown in turn: a share of the draws is uniform over all pairs, the
-  rest uniform over the tree, in which the batch shows each pair once. So every pair has a known chance above zero.
+- a share of the draws is uniform over all pairs; in the others the pairs of the tree come in turn, in a drawn order. So
+  every pair has a known chance above zero, and yet a batch shows its pairs once each: drawing them independently
+  instead gives most of the gain away.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scipy import sparse, special
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from analysis.intervals import Floats
+from analysis.votes import Ints
 
 Bools = npt.NDArray[np.bool_]
 
@@ -47,22 +49,33 @@ class Scores:
     covariance: Floats
 
 
-def chances_of_pairs(won: Floats, *, possible: Bools, exploration: float, rng: np.random.Generator) -> Floats:
-    """Return with which chance each two arms are drawn next, float64 [K, K], above the diagonal; they sum to one.
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What to draw from until some more votes are in.
+
+    turns: int64 [T, 2], the tree's pairs in the order in which they come, the smaller index first.
+    chances: float64 [K, K], above the diagonal; of each pair in any one draw, before the order of turns was drawn.
+    """
+
+    turns: Ints
+    chances: Floats
+
+
+def next_batch(won: Floats, *, possible: Bools, exploration: float, rng: np.random.Generator) -> Batch:
+    """Return the pairs that are expected to tell most, and the chances of all pairs.
 
     won: float64 [K, K], votes for the row's arm over the column's, a Same as half of one to each.
-    possible: bool [K, K], symmetric: the pairs that can be shown, at least one. exploration: share of uniform draws.
-    rng: decides between equal gains.
+    possible: bool [K, K]: above the diagonal, the pairs that can be shown, at least one.
+    exploration: share of uniform draws. rng: decides between equal gains, and the order.
     """
     allowed = np.triu(possible, k=1)
-    gains = expected_gains(scores_of(won))
-    tree = spanning_pairs(gains, possible=possible, rng=rng)
-    chances: Floats = exploration * allowed / allowed.sum() + (1 - exploration) * tree / tree.sum()
-    return chances
+    tree = spanning_pairs(expected_gains(scores_of(won)), possible=allowed, rng=rng)
+    chances = exploration * allowed / allowed.sum() + (1 - exploration) * tree / tree.sum()
+    return Batch(rng.permutation(np.argwhere(tree)), chances)
 
 
 def scores_of(won: Floats) -> Scores:
-    """Return the posterior of the arms' scores by expectation propagation. won: as in `chances_of_pairs`.
+    """Return the posterior of the arms' scores by expectation propagation. won: as in `next_batch`.
 
     Minka (2001), "A family of algorithms for approximate Bayesian inference", sections 3.2 and 5; sites of equal votes
     are equal, so each stands for all of them. Raises ArithmeticError if the sites find no rest.

@@ -5,7 +5,6 @@ A draw costs the same at any number of votes: what the votes said is counted onc
 
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -15,13 +14,14 @@ from django.core.cache import cache
 from django.db.models import Count, Max
 from django.utils import timezone
 
-from analysis.active_sampling import chances_of_pairs
+from analysis.active_sampling import next_batch
 from analysis.intervals import Floats
+from analysis.votes import Ints
 from survey_site.designs import PREFERENCE, Sampling
 from survey_site.models import Rater, Study, Trial, Vote
 from survey_site.querysets import VoteQuerySet
 
-# Chances are drawn with for a batch of votes, as ASAP does, but not longer than this; and not anew at every vote.
+# Seconds that a batch is drawn from at most, and at least: not anew with every vote of a rush.
 LONGEST = 30.0
 SHORTEST = 0.2
 # A vote this old is in the database for good: its transaction cannot still be under way.
@@ -30,7 +30,10 @@ HALF_WON = {Vote.Outcome.A: (1.0, 0.0), Vote.Outcome.B: (0.0, 1.0), Vote.Outcome
 
 
 class DrawnArms(NamedTuple):
-    """Two arms by their keys, the one first by name first, as comparisons have them; and how likely their draw was."""
+    """Two arms by their keys, the one first by name first, as comparisons have them.
+
+    propensity: how likely they were to come in this draw, before the order of the batch's turns was drawn.
+    """
 
     arm_a: int
     arm_b: int
@@ -39,16 +42,17 @@ class DrawnArms(NamedTuple):
 
 @dataclass(frozen=True)
 class Odds:
-    """Every two arms that may be drawn with their chance, for as long as few votes have come in since."""
+    """Every two arms that may be drawn, and those of the batch in turn; since which trial and moment."""
 
     pairs: tuple[DrawnArms, ...]
-    newest: int
+    turns: tuple[DrawnArms, ...]
+    trial: int
     at: float
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What the votes up to one of them said of every two arms. won: [K, K], as the analysis reads it."""
+    """What the votes up to the newest one said of every two arms. won: [K, K], as the analysis reads it."""
 
     won: Floats
     newest: int
@@ -60,21 +64,29 @@ def draw_arms(rater: Rater, *, rng: random.Random) -> DrawnArms | None:
 
     The chances of all arms that can still be compared sum to one. None, too, if no two arms want another vote.
     """
-    if rater.study.how.order.sampling is not Sampling.ACTIVE:
+    order = rater.study.how.order
+    if order.sampling is not Sampling.ACTIVE:
         return None
-    pairs = odds_of(rater.study, rng=rng).pairs
-    return rng.choices(pairs, weights=[pair.propensity for pair in pairs])[0] if pairs else None
+    # Of all studies: one look at the end of an index. Each trial that is leased is the next one's turn.
+    newest = int(Trial.objects.aggregate(newest=Max("pk", default=0))["newest"])
+    odds = odds_of(rater.study, trial=newest, rng=rng)
+    if not odds.pairs:
+        return None
+    if rng.random() < order.exploration:
+        return rng.choice(odds.pairs)
+    return odds.turns[(newest - odds.trial) % len(odds.turns)]
 
 
-def odds_of(study: Study, *, rng: random.Random) -> Odds:
-    """Return the chances of every two arms of a study; kept until as many votes came in as link all arms once."""
-    key, newest = _key(study, "odds"), _newest_vote()
+def odds_of(study: Study, *, trial: int, rng: random.Random) -> Odds:
+    """Return a study's chances at the moment of some trial; kept until each pair of the batch has had its turn."""
+    key = _key(study, "odds")
     kept = cache.get(key)
-    if isinstance(kept, Odds) and _holds(kept, newest=newest):
+    if isinstance(kept, Odds) and _holds(kept, trial=trial):
         return kept
     arms = [arm.pk for arm in sorted(study.arms.all(), key=lambda arm: arm.name)]
     won = won_of(study, arms=arms)
-    odds = Odds(tuple(_drawable(study, won, arms=arms, rng=rng)), newest=newest, at=time.time())
+    pairs, turns = _drawable(study, won, arms=arms, rng=rng)
+    odds = Odds(pairs, turns, trial=trial, at=time.time())
     cache.set(key, odds)
     return odds
 
@@ -97,32 +109,27 @@ def won_of(study: Study, *, arms: list[int]) -> Floats:
     return known.won + _counted(study, after=known.newest, upto=None, arms=arms)
 
 
-def _holds(odds: Odds, *, newest: int) -> bool:
-    age, batch = time.time() - odds.at, max(1, _n_arms(odds) - 1)
-    return age < SHORTEST or (age < LONGEST and newest < odds.newest + batch)
+def _holds(odds: Odds, *, trial: int) -> bool:
+    age = time.time() - odds.at
+    return age < SHORTEST or (age < LONGEST and 0 <= trial - odds.trial < len(odds.turns))
 
 
-def _n_arms(odds: Odds) -> int:
-    return len({arm for pair in odds.pairs for arm in (pair.arm_a, pair.arm_b)})
-
-
-def _newest_vote() -> int:
-    # Of all studies: one look at the end of an index.
-    return int(Vote.objects.aggregate(newest=Max("pk", default=0))["newest"])
-
-
-def _drawable(study: Study, won: Floats, *, arms: list[int], rng: random.Random) -> Iterator[DrawnArms]:
+def _drawable(
+    study: Study, won: Floats, *, arms: list[int], rng: random.Random
+) -> tuple[tuple[DrawnArms, ...], tuple[DrawnArms, ...]]:
     sizes = _sizes(study, arms=arms)
     possible = sizes > 0
     if study.votes_wanted is not None:
         possible &= won + won.T < study.votes_wanted * sizes
     if not possible.any():
-        return
-    draws = np.random.default_rng(rng.getrandbits(64))
-    exploration = study.how.order.exploration
-    chances = chances_of_pairs(won, possible=possible, exploration=exploration, rng=draws)
-    for first, second in zip(*np.nonzero(chances), strict=True):
-        yield DrawnArms(arms[first], arms[second], propensity=float(chances[first, second]))
+        return (), ()
+    exploration, draws = study.how.order.exploration, np.random.default_rng(rng.getrandbits(64))
+    batch = next_batch(won, possible=possible, exploration=exploration, rng=draws)
+
+    def drawn(places: Ints) -> tuple[DrawnArms, ...]:
+        return tuple(DrawnArms(arms[a], arms[b], propensity=float(batch.chances[a, b])) for a, b in places)
+
+    return drawn(np.argwhere(possible)), drawn(batch.turns)
 
 
 def _sizes(study: Study, *, arms: list[int]) -> Floats:

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from survey_site import active_arms
-from survey_site.active_arms import draw_arms, odds_of, won_of
+from survey_site.active_arms import Odds, draw_arms, odds_of, won_of
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 from tests.factories import make_rater, make_study, rate
 
@@ -23,8 +23,10 @@ LONG_AGO = timezone.now() - timedelta(hours=1)
 Clock = Callable[[float], None]
 
 
-def active_study(n_pairs: int = 6, *, arms: tuple[str, ...] = ARMS, votes_wanted: int | None = None) -> Study:
-    design = {"order": {"sampling": "active", "exploration": 0.2}}
+def active_study(
+    n_pairs: int = 6, *, arms: tuple[str, ...] = ARMS, votes_wanted: int | None = None, exploration: float = 0.2
+) -> Study:
+    design = {"order": {"sampling": "active", "exploration": exploration}}
     return make_study(n_pairs, arms=arms, votes_wanted=votes_wanted, design=design)
 
 
@@ -50,6 +52,11 @@ def vote(
         **facts,
     )
     return Vote.objects.create(trial=trial, choice=choice, created_at=at)
+
+
+def odds_now(study: Study, *, seed: int = 1) -> Odds:
+    newest = Trial.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return odds_of(study, trial=newest, rng=random.Random(seed))
 
 
 def won(study: Study) -> np.ndarray:
@@ -82,21 +89,43 @@ def test_a_draw_is_two_arms_in_the_order_of_comparisons_with_its_chance() -> Non
 
 def test_chances_are_those_of_all_pairs_and_sum_to_one() -> None:
     study = active_study()
-    odds = odds_of(study, rng=random.Random(1))
+    odds = odds_now(study)
     keys = keys_of(study)
     assert [(pair.arm_a, pair.arm_b) for pair in odds.pairs] == [(keys[a], keys[b]) for a, b in combinations(ARMS, 2)]
     assert sum(pair.propensity for pair in odds.pairs) == pytest.approx(1)
 
 
-def test_arms_are_drawn_as_often_as_their_propensity_says(clock: Clock) -> None:
-    study, rng = active_study(), random.Random(3)
+def test_explored_arms_are_drawn_uniformly() -> None:
+    study, rng = active_study(exploration=1.0), random.Random(3)
     rater = make_rater(study)
     draws = Counter(draw_arms(rater, rng=rng) for _ in range(3000))
     assert len(draws) == 6
     for drawn, n in draws.items():
         assert drawn is not None
+        assert drawn.propensity == pytest.approx(1 / 6)
         # Four standard deviations of a binomial.
-        assert abs(n - 3000 * drawn.propensity) < 4 * (3000 * drawn.propensity) ** 0.5
+        assert abs(n - 500) < 4 * (3000 / 6 * 5 / 6) ** 0.5
+
+
+def test_the_pairs_of_a_batch_come_in_turn_trial_by_trial(clock: Clock) -> None:
+    study, rng = active_study(exploration=0.0), random.Random(3)
+    rater = make_rater(study)
+    drawn = []
+    for seed in range(3):
+        arms = draw_arms(rater, rng=rng)
+        assert arms is not None
+        drawn.append((arms.arm_a, arms.arm_b))
+        Trial.objects.create(
+            rater=rater, comparison=pair_of(study, "wx", seed), position=seed, swapped=False, expires_at=LONG_AGO
+        )
+    assert drawn == [(turn.arm_a, turn.arm_b) for turn in odds_now(study).turns]
+    assert len(set(drawn)) == 3
+
+
+def test_what_is_drawn_in_turn_has_the_chance_that_it_had_before_the_order_was_drawn() -> None:
+    odds = odds_now(active_study())
+    assert [turn.propensity for turn in odds.turns] == [pytest.approx(0.2 / 6 + 0.8 / 3)] * 3
+    assert set(odds.turns) < set(odds.pairs)
 
 
 def test_close_arms_are_drawn_more_than_clear_ones_that_have_as_many_votes() -> None:
@@ -107,7 +136,7 @@ def test_close_arms_are_drawn_more_than_clear_ones_that_have_as_many_votes() -> 
             vote(rater, pair_of(study, close, seed), "left" if seed % 2 else "right")
         for clear in ("wy", "wz", "xy", "xz"):
             vote(rater, pair_of(study, clear, seed), "left")
-    chances = {(pair.arm_a, pair.arm_b): pair.propensity for pair in odds_of(study, rng=random.Random(1)).pairs}
+    chances = {(pair.arm_a, pair.arm_b): pair.propensity for pair in odds_now(study).pairs}
     keys = keys_of(study)
     # The tree needs one more link, from w or x to y or z.
     likely = {pair for pair, chance in chances.items() if chance > 0.2 / 6 + 1e-9}
@@ -174,7 +203,7 @@ def test_two_arms_with_all_votes_they_want_are_not_drawn() -> None:
     rater = make_rater(study)
     for seed in range(2):
         vote(rater, pair_of(study, "wx", seed), "left")
-    odds = odds_of(study, rng=random.Random(1))
+    odds = odds_now(study)
     assert len(odds.pairs) == 5
     assert (keys_of(study)["w"], keys_of(study)["x"]) not in {(pair.arm_a, pair.arm_b) for pair in odds.pairs}
 
@@ -187,32 +216,32 @@ def test_nothing_is_drawn_when_no_two_arms_want_another_vote() -> None:
     assert draw_arms(rater, rng=random.Random(1)) is None
 
 
-def test_chances_are_kept_until_a_batch_of_votes_came_in(clock: Clock) -> None:
-    study, rng = active_study(), random.Random(1)
+def test_chances_are_kept_until_each_pair_of_the_batch_had_its_turn(clock: Clock) -> None:
+    study = active_study()
     rater = make_rater(study)
     vote(rater, pair_of(study, "wx", 0), "left")
-    first = odds_of(study, rng=random.Random(1))
+    first = odds_now(study)
     clock(1)
     for seed, expected in ((1, True), (2, True), (3, False)):
         vote(rater, pair_of(study, "wx", seed), "left")
-        assert (odds_of(study, rng=rng) == first) is expected
+        assert (odds_now(study, seed=2) == first) is expected
 
 
 def test_chances_are_not_found_anew_many_times_a_second(clock: Clock) -> None:
-    study, rng = active_study(), random.Random(1)
-    first, rater = odds_of(study, rng=rng), make_rater(study)
+    study = active_study()
+    first, rater = odds_now(study, seed=2), make_rater(study)
     for seed in range(5):
         vote(rater, pair_of(study, "wx", seed), "left")
-    assert odds_of(study, rng=rng) == first
+    assert odds_now(study, seed=2) == first
     clock(0.3)
-    assert odds_of(study, rng=rng) != first
+    assert odds_now(study, seed=2) != first
 
 
-def test_chances_grow_old_without_votes_too(clock: Clock) -> None:
-    study, rng = active_study(), random.Random(1)
-    first = odds_of(study, rng=rng)
+def test_chances_grow_old_without_trials_too(clock: Clock) -> None:
+    study = active_study()
+    first = odds_now(study, seed=2)
     clock(31)
-    assert odds_of(study, rng=rng).at > first.at
+    assert odds_now(study, seed=2).at > first.at
 
 
 def test_a_draw_among_kept_chances_asks_the_database_once(
@@ -227,17 +256,17 @@ def test_a_draw_among_kept_chances_asks_the_database_once(
 def test_finding_chances_takes_the_same_queries_after_many_votes(
     clock: Clock, django_assert_num_queries: Callable[[int], object]
 ) -> None:
-    study, rng = active_study(20), random.Random(1)
-    odds_of(study, rng=rng)
+    study = active_study(20)
+    odds_now(study, seed=2)
     rater = make_rater(study)
     for seed in range(20):
         vote(rater, pair_of(study, "wx", seed), "left")
     clock(1)
-    odds_of(study, rng=rng)
+    odds_now(study, seed=2)
     vote(rater, pair_of(study, "yz"), "left", at=timezone.now())
     clock(31)
     with django_assert_num_queries(6):
-        odds_of(study, rng=rng)
+        odds_now(study, seed=2)
 
 
 def test_trials_that_are_leased_keep_the_propensity_of_their_arms() -> None:
@@ -249,13 +278,13 @@ def test_trials_that_are_leased_keep_the_propensity_of_their_arms() -> None:
     assert all(propensity is not None and 0.2 / 6 <= propensity + 1e-9 < 1 for propensity in kept)
 
 
-def test_arms_that_are_drawn_but_have_nothing_left_give_way_to_any_and_no_propensity_is_kept() -> None:
-    # That fifteen draws hit fifteen different pairs is out of the question.
-    study = active_study(1, arms=("u", "v", *ARMS))
+def test_arms_that_are_drawn_but_have_nothing_left_give_way_to_any_and_no_propensity_is_kept(clock: Clock) -> None:
+    # One comparison of each two arms, and while the clock stands still the same three pairs of arms come in turn.
+    study = active_study(1, exploration=0.0)
     rater = make_rater(study)
     rate(rater)
-    assert rater.trials.count() == 15
-    assert Trial.objects.filter(rater=rater, propensity__isnull=True).exists()
+    kept = rater.trials.order_by("position").values_list("propensity", flat=True)
+    assert list(kept) == [pytest.approx(1 / 3)] * 3 + [None] * 3
 
 
 def test_trials_of_studies_that_do_not_sample_actively_have_no_propensity() -> None:
