@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 
 from analysis import read_csv
@@ -80,6 +81,8 @@ def test_a_live_study_has_checks_in_its_export_but_neither_practice_nor_repeats(
     assert len(rows) - len(gold) == asked["normal", "normal"] == 16
     assert len(gold) == asked["gold", "gold"] + asked["gold", "identical"]
     assert len([row for row in gold if row["gold_arm"] == "same"]) == asked["gold", "identical"]
+    # Checks, repeats and practice move no counter.
+    call_command("recount", "--check", stdout=io.StringIO())
 
 
 def test_every_gold_row_tells_which_of_its_two_sides_is_right() -> None:
