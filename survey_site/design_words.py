@@ -106,7 +106,8 @@ def _checks(checks: Checks) -> Iterator[str]:
     if len(chosen) < len(checks.gold):
         yield f"{counted(len(checks.gold) - len(chosen), 'pair')} of your own for practice"
     if checks.per_block:
-        yield f"Flagged: below {_per_cent(checks.least_right)} right or {_per_cent(checks.least_repeated)} repeated alike"
+        right, alike = _per_cent(checks.least_right), _per_cent(checks.least_repeated)
+        yield f"Flagged: below {right} right or {alike} repeated alike"
     yield f"Flagged as fast: answers below {checks.fast_ms:,} ms"
 
 
