@@ -166,7 +166,7 @@ class SwappedInApi(OnPages):
         def told(found: re.Match[str]) -> str:
             return f'"swapped":{str(Trial.objects.get(code=found[1]).swapped).lower()},{found[0]}'
 
-        return re.sub(r'"code":"([0-9a-f-]{36})"', told, text)
+        return re.sub(r'"code": ?"([0-9a-f-]{36})"', told, text)
 
 
 def write_text_into_files(study: Study) -> None:
