@@ -33,6 +33,8 @@ CORE = (
     "checks",
     "exports",
     "rater_lists",
+    "study_doors",
+    "gold_pairs",
 )
 
 
