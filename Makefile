@@ -9,7 +9,7 @@ MANAGE := $(BIN)/python manage.py
 export TWINSEED_HOST := $(HOST)
 export TWINSEED_PORT := $(PORT)
 
-.PHONY: run test check lint types contracts migrations tools clean
+.PHONY: run test check lint types contracts migrations messages tools clean
 
 run: .venv/run.stamp
 	@$(MANAGE) preflight --host $(HOST) --port $(PORT)
@@ -37,7 +37,12 @@ contracts: .venv/dev.stamp
 migrations: .venv/dev.stamp
 	$(MANAGE) makemigrations --check --dry-run
 
-# A browser and a database server from the system's packages; says what to type where it may not install them.
+# Gathers the words of raters' pages into locale/, keeping what is translated, and compiles the catalogues.
+messages: .venv/dev.stamp tools
+	$(MANAGE) makemessages --all --add-location file --ignore var --ignore tests
+	$(MANAGE) compilemessages --ignore .venv --ignore var
+
+# A browser, a database server and others from the system's packages; says what to type where it may not install them.
 tools:
 	@tests/install_tools.sh
 

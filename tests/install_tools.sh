@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Sees to it that the tests find a browser, a PostgreSQL server and LaTeX; installs them where it may, else says what to type.
+# Sees to it that the tests find a browser, a PostgreSQL server, LaTeX and gettext; installs them where it may, else says what to type.
 set -euo pipefail
 
 missing=()
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
 { command -v pdflatex && kpsewhich booktabs.sty; } >/dev/null 2>&1 || missing+=(texlive-latex-recommended)
+{ command -v xgettext && command -v msgfmt; } >/dev/null || missing+=(gettext)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 line="sudo apt-get update && sudo apt-get install --yes ${missing[*]}"
