@@ -277,7 +277,7 @@ class Answer(models.Model):
     """A rater's answer to one question of the questionnaire."""
 
     rater = models.ForeignKey(Rater, on_delete=models.CASCADE, related_name="answers")
-    item = models.SlugField(max_length=30, help_text="The item's key in the design.")
+    item = models.SlugField(max_length=30, db_index=False, help_text="The item's key in the design.")
     text = models.CharField(max_length=300)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -299,7 +299,8 @@ class Trial(models.Model):
         PRACTICE = "practice", "Practice"
 
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    rater = models.ForeignKey(Rater, on_delete=models.CASCADE, related_name="trials")
+    # The index is that of `one_trial_a_position`.
+    rater = models.ForeignKey(Rater, on_delete=models.CASCADE, related_name="trials", db_index=False)
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="trials")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.NORMAL)
     repeat_no = models.PositiveSmallIntegerField(default=0)
@@ -362,7 +363,8 @@ class Vote(models.Model):
         PEN = "pen", "Pen"
 
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="votes")
-    question = models.SlugField(max_length=30, default=PREFERENCE)
+    # No index of its own: nearly all votes have the same question, and it would lead a planner past every one of them.
+    question = models.SlugField(max_length=30, default=PREFERENCE, db_index=False)
     choice = models.CharField(max_length=5, choices=Choice)
     strength = models.PositiveSmallIntegerField(
         null=True, choices=Strength, help_text="Of a side, where the study asks for it."

@@ -19,6 +19,8 @@ def make_large_study() -> Study:
     study = make_study(2, slug="large")
     batch, (first, second) = study.batches.get(), sorted(study.arms.all(), key=lambda arm: arm.name)
     study.comparisons.all().delete()
+    batch.class_table = {str(index): f"class {index}" for index in range(CLASSES)}
+    batch.save(update_fields=["class_table"])
     with transaction.atomic(), connection.cursor() as cursor:
         base = batch.images.order_by("-pk").values_list("pk", flat=True)[0]
         for arm in (first, second):
