@@ -60,6 +60,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (isTyping(event)) {
     if (event.key === "Enter") sendReason(event);
+    if (event.key === "Escape") flow.takeBack();
     return;
   }
   const letter = letterOf(event);
@@ -99,7 +100,8 @@ function take(event, act) {
 function press(event) {
   const answer = answerOf(event, { hasStrength: screen.way === "strength" });
   // Whoever walks to a button or link with the tab key means that one.
-  if (!answer || (event.key === " " && document.activeElement?.matches("a, button, summary") && document.activeElement.matches(":focus-visible"))) return;
+  const isMeant = event.key === " " && event.target.matches(":is(a, button):focus-visible");
+  if (!answer || isMeant) return;
   const [choice, strength] = answer;
   take(event, () => { if (screen.way !== "reason") flow.answer(valueOf({ choice, strength }), "key"); });
 }

@@ -40,6 +40,7 @@ export class Flow {
     if (this.#isBreakDue()) return this.#rest();
     if (this.queue.length) return this.show(this.queue.shift());
     this.screen.idle();
+    this.screen.offerTakeBack(this.last !== null);
     this.#leaveIfDone();
   }
 
@@ -49,7 +50,6 @@ export class Flow {
     this.screen.state = "loading";
     this.screen.panel(null);
     this.screen.describe(pair);
-    this.screen.offerTakeBack(this.last !== null && !takesBack);
     this.#tellProgress();
     this.#ask();
     if (!(await this.#isReady(mine))) return;
@@ -200,7 +200,8 @@ export class Flow {
   }
 
   #ask() {
-    const { step, said } = this.now;
+    const { step, said, takesBack } = this.now;
+    this.screen.offerTakeBack(step > 0 || (this.last !== null && !takesBack));
     this.screen.ask(this.steps[step], { number: step + 1, count: this.steps.length, earlier: said[step] });
   }
 

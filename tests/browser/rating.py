@@ -12,6 +12,7 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 QUESTIONS = [{"key": "photo", "text": "Which looks more like a photograph?"}]
 STUDIES: dict[str, dict[str, Any]] = {
+    "one": {"n_pairs": 1, "votes_wanted": 1},
     "two": {"n_pairs": 2},
     "ten": {"n_pairs": 10},
     "large": {"n_pairs": 4, "size": 512},

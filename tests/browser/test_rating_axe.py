@@ -1,17 +1,19 @@
 """No page of a rater's breaks a rule that axe-core knows, by day and by night, at a desk and on a phone."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser.rating import DESKTOP, PHONE, enter, press, ready
+from tests.browser.rating import DESKTOP, PHONE, enter, press, ready, settled
 from tests.live import LiveSite
 
 pytestmark = pytest.mark.browser
 
 Studies = dict[str, str]
+LOOKS: list[tuple[ViewportSize, Literal["light", "dark"]]] = [(DESKTOP, "light"), (PHONE, "dark")]
 Visit = Callable[[Page, LiveSite, Studies], None]
 
 
@@ -80,6 +82,33 @@ def failed_image(page: Page, site: LiveSite, studies: Studies) -> None:
     expect(page.locator("[data-panel=image]")).to_be_visible()
 
 
+def break_page(page: Page, site: LiveSite, studies: Studies) -> None:
+    pause(page, site, studies)
+    settled(page)
+    page.reload()
+    expect(page.get_by_role("link", name="Go on")).to_be_visible()
+
+
+def feedback_page(page: Page, site: LiveSite, studies: Studies) -> None:
+    enter(page, site, studies["practice"])
+    code = page.locator("[data-trials] li").first.get_attribute("data-code")
+    press(page, "ArrowLeft")
+    settled(page)
+    page.goto(f"{page.url}{code}/")
+    expect(page.get_by_role("link", name="Go on")).to_be_visible()
+
+
+def waiting(page: Page, site: LiveSite, studies: Studies) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    page.route("**/rating_wait*", lambda route: route.abort())  # it would look again while axe does
+    with browser.new_context() as context:
+        enter(context.new_page(), site, studies["one"])
+        page.goto(f"{site.url}/rate/{studies['one']}/")
+        page.locator("form button.is-primary").click()
+    expect(page.get_by_role("heading", name="One moment, please")).to_be_visible()
+
+
 VISITS: list[Visit] = [
     pair,
     dark_pair,
@@ -92,19 +121,22 @@ VISITS: list[Visit] = [
     without_connection,
     refusal,
     failed_image,
+    break_page,
+    feedback_page,
+    waiting,
 ]
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("visit", VISITS, ids=lambda visit: visit.__name__)
 def test_axe_finds_nothing_by_day_and_by_night(
-    chromium: Browser, site: LiveSite, studies: Studies, visit: Visit, viewport: ViewportSize
+    chromium: Browser, site: LiveSite, studies: Studies, visit: Visit
 ) -> None:
-    with chromium.new_context(viewport=viewport) as context:
+    with chromium.new_context(viewport=DESKTOP, reduced_motion="reduce") as context:
         page = context.new_page()
         visit(page, site, studies)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for viewport, scheme in LOOKS:
+            page.set_viewport_size(viewport)
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
 

@@ -67,6 +67,20 @@ def test_answers_outlive_a_reload_and_a_closed_tab(page: Page, site: LiveSite, s
     assert choices_of(site, studies["ten"]) == ["left", "right", "same"]
 
 
+def test_who_stops_with_answers_unsent_has_them_sent_from_the_last_page(
+    page: Page, site: LiveSite, studies: Studies
+) -> None:
+    enter(page, site, studies["ten"])
+    ready(page)
+    page.route(VOTE, lambda route: route.fulfill(status=503))
+    press(page, "ArrowLeft", "ArrowRight")
+    page.get_by_role("link", name="Stop here").click()
+    expect(page.get_by_role("status")).to_contain_text("Answers not sent yet: 2.")
+    page.unroute(VOTE)
+    expect(page.get_by_text("You have rated 2 pairs.")).to_be_visible(timeout=15_000)
+    assert choices_of(site, studies["ten"]) == ["left", "right"]
+
+
 def test_two_tabs_share_their_answers_and_ask_no_pair_twice(page: Page, site: LiveSite, studies: Studies) -> None:
     enter(page, site, studies["ten"])
     ready(page)
