@@ -88,6 +88,8 @@ def audit_blinding(
         again = _played(rows, rounds=rounds, seed=seed + 1, seconds=seconds) if any(p.alarms for p in first) else []
     except (NothingToCopy, CannotPlay) as reason:
         raise CannotAudit(str(reason)) from reason
+    if not first:
+        raise CannotAudit("No pair could be played in the time given, so nothing can be said. Give it more seconds.")
     return Audit(
         slug=study.slug,
         audited_at=timezone.now(),

@@ -178,3 +178,8 @@ def test_the_command_exits_with_1_on_an_alarm_and_names_it(
     told = json.loads(capsys.readouterr().out)
     assert told["alarm"] is True
     assert "Header X-Served-By" in told["alarms"]["robust / vanilla"]
+
+
+def test_an_audit_that_saw_nothing_does_not_say_that_all_is_well() -> None:
+    with pytest.raises(CannotAudit, match="Give it more seconds"):
+        audit_blinding(make_study_with_files(2), rounds=99, seconds=0.0)
