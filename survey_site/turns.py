@@ -6,11 +6,30 @@ Other databases lock rows, and need no turns.
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+
+T = TypeVar("T")
+# PostgreSQL: serialization_failure, deadlock_detected. Nothing was kept, and the same again may go well.
+WORTH_A_RETRY = frozenset({"40001", "40P01"})
+RETRIES = 2
+
+
+def settled(act: Callable[[], T]) -> T:
+    """Do an act in a transaction of its own, in turn; once more, and once more, where PostgreSQL asks for it."""
+    for _attempt in range(RETRIES):
+        try:
+            with writing():
+                return act()
+        except OperationalError as error:
+            if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") not in WORTH_A_RETRY:
+                raise
+    with writing():
+        return act()
 
 
 @contextmanager

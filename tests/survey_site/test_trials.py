@@ -1,10 +1,12 @@
 """Leases and votes: who sees what, on which side, and what is kept."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -20,6 +22,7 @@ from survey_site.trials import (
     queue_of,
     record_vote,
 )
+from survey_site.turns import settled
 from tests.factories import make_rater, make_study, rate, take_turns
 
 pytestmark = pytest.mark.django_db
@@ -321,3 +324,41 @@ def test_looking_at_the_queue_costs_two_queries(django_assert_num_queries: Djang
     lease_trials(rater)
     with django_assert_num_queries(2):
         [trial.comparison.class_label for trial in queue_of(rater).trials]
+
+
+def test_a_vote_costs_no_more_where_most_comparisons_have_their_votes(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    study = make_study(300, votes_wanted=1)
+    wanted = list(study.comparisons.order_by("position").values_list("pk", flat=True)[:40])
+    study.comparisons.exclude(pk__in=wanted).update(n_votes=1, n_a_left=1)
+    queue = lease_trials(make_rater(study))
+    for _ in range(10):
+        with django_assert_num_queries(8 + 2, exact=False):
+            record_vote(queue.trials[0], "left", key=uuid4())
+        queue = queue_of(queue.trials[0].rater)
+    assert len(queue.trials) == 3
+
+
+class Unserialisable(Exception):
+    """What psycopg raises where a transaction must be tried again."""
+
+    sqlstate = "40001"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("n_failures", "is_kept"), [(2, True), (3, False)])
+def test_a_transaction_that_postgresql_wants_again_is_done_again_twice(n_failures: int, is_kept: bool) -> None:
+    study = make_study(2)
+    attempts = []
+
+    def act() -> None:
+        Rater.objects.create(study=study)
+        attempts.append(1)
+        if len(attempts) <= n_failures:
+            raise OperationalError from Unserialisable()
+
+    with nullcontext() if is_kept else pytest.raises(OperationalError):
+        settled(act)
+    assert len(attempts) == 3
+    assert Rater.objects.count() == is_kept
