@@ -20,6 +20,8 @@ SECONDS_TO_START = 30
 class LiveSite:
     """gunicorn, as the Procfile starts it, on a fresh database. Use as a context manager."""
 
+    application = "survey_site.wsgi"
+
     def __init__(self, folder: Path, *, database_url: str | None = None) -> None:
         self.folder = folder
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -33,7 +35,7 @@ class LiveSite:
         self.manage("collectstatic", "--noinput", "--verbosity=0")
         self.log = (self.folder / "gunicorn.log").open("w")
         address = self.url.removeprefix("http://")
-        command = ["gunicorn", "survey_site.wsgi", "--workers=2", "--threads=4", f"--bind={address}"]
+        command = ["gunicorn", self.application, "--workers=2", "--threads=4", f"--bind={address}"]
         self.server = subprocess.Popen(
             [sys.executable, "-m", *command], cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log
         )
