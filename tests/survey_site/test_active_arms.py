@@ -109,6 +109,8 @@ def test_explored_arms_are_drawn_uniformly() -> None:
 
 def test_the_pairs_of_a_batch_come_in_turn_trial_by_trial(clock: Clock) -> None:
     study, rng = active_study(exploration=0.0), random.Random(3)
+    # Turns go by the keys of trials, which may begin anywhere.
+    vote(make_rater(study), pair_of(study, "wx"), "left")
     rater = make_rater(study)
     drawn = []
     for seed in range(3):
@@ -281,6 +283,7 @@ def test_trials_that_are_leased_keep_the_propensity_of_their_arms() -> None:
 def test_arms_that_are_drawn_but_have_nothing_left_give_way_to_any_and_no_propensity_is_kept(clock: Clock) -> None:
     # One comparison of each two arms, and while the clock stands still the same three pairs of arms come in turn.
     study = active_study(1, exploration=0.0)
+    vote(make_rater(study), pair_of(study, "wx"), "left")
     rater = make_rater(study)
     rate(rater)
     kept = rater.trials.order_by("position").values_list("propensity", flat=True)
