@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -72,7 +73,7 @@ def play(study: Study, *, at_most: int, seconds: float | None, rng: random.Rando
 
     A rater sees every comparison once, and the next one those that were seen least. Raises `CannotPlay`.
     """
-    ends, seen = monotonic() + (seconds or 1e9), 0
+    ends, seen = inf if seconds is None else monotonic() + seconds, 0
     while seen < at_most and monotonic() < ends:
         visit = _visit(study, rng=rng)
         for pair, _turn in zip(visit, range(min(TRIALS_A_RATER, at_most - seen)), strict=False):
