@@ -1,9 +1,14 @@
 """Raters are spoken to in their language, researchers in English."""
 
+from typing import get_args
+
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
+from survey_site import design_words
+from survey_site.designs import Page
 from survey_site.models import Study
 from tests.factories import make_study
 
@@ -103,3 +108,9 @@ def test_a_form_that_is_refused_is_refused_in_the_raters_language() -> None:
     page = strict.post(f"/rate/{make_study().slug}/enter/", headers={"accept-language": "de"})
     assert page.status_code == 403
     assert '<html lang="de"' in page.text
+
+
+def test_a_study_can_fix_every_language_that_raters_are_spoken_to_in() -> None:
+    spoken = {code for code, _ in settings.LANGUAGES}
+    assert set(get_args(Page.model_fields["language"].annotation)) == {"", *spoken}
+    assert design_words.LANGUAGES.keys() == {"", *spoken}
