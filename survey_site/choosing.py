@@ -39,7 +39,8 @@ def _free(*keys: int) -> ComparisonQuerySet:
     return Comparison.objects.under_target().filter(pk__in=keys).order_by()
 
 
-FREE = Statement(lambda *keys: _free(*keys).values_list(*COLUMNS), n=2 * WINDOW)
+# A statement asks for a fixed number of keys: a window of them, or all where there are few.
+FREE = {n: Statement(lambda *keys: _free(*keys).values_list(*COLUMNS), n=n) for n in (WINDOW, 2 * WINDOW)}
 FREE_AND_HELD = Statement(
     lambda study, *keys: _free(*keys).with_n_held(study).values_list(*COLUMNS, "n_held"), n=1 + 2 * WINDOW
 )
@@ -139,9 +140,10 @@ def _candidates(sequence: Sequence, pool: Pool) -> tuple[list[Candidate], bool]:
 
 def _read(keys: list[int], *, study_id: int | None) -> list[Candidate]:
     """Read the comparisons with these keys that are under target; of a study, with `n_held`."""
-    # The statement asks for a fixed number of keys; one that comes again changes nothing.
-    wanted = keys + keys[-1:] * (2 * WINDOW - len(keys))
-    rows = FREE.rows(*wanted) if study_id is None else FREE_AND_HELD.rows(study_id, *wanted)
+    n = WINDOW if study_id is None and len(keys) <= WINDOW else 2 * WINDOW
+    # A key that comes again changes nothing.
+    wanted = keys + keys[-1:] * (n - len(keys))
+    rows = FREE[n].rows(*wanted) if study_id is None else FREE_AND_HELD.rows(study_id, *wanted)
     return [Candidate(*row) for row in rows]
 
 
