@@ -5,7 +5,9 @@ from typing import get_args
 import pytest
 from django.conf import settings
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import translation
+from django.views.defaults import server_error
 
 from survey_site import design_words
 from survey_site.designs import Page
@@ -114,3 +116,32 @@ def test_a_study_can_fix_every_language_that_raters_are_spoken_to_in() -> None:
     spoken = {code for code, _ in settings.LANGUAGES}
     assert set(get_args(Page.model_fields["language"].annotation)) == {"", *spoken}
     assert design_words.LANGUAGES.keys() == {"", *spoken}
+
+
+def test_the_api_speaks_the_language_it_is_asked_in(client: Client) -> None:
+    path = f"/api/v1/studies/{make_study().slug}/trials/"
+    assert "noch nicht" in client.get(path, headers={"accept-language": "de"}).json()["detail"]
+    assert "press Start" in client.get(path, headers={"accept-language": "en"}).json()["detail"]
+
+
+def test_a_link_that_leads_nowhere_says_so_in_the_raters_language(client: Client) -> None:
+    page = client.get("/rate/nobody-has-this/", headers={"accept-language": "de"})
+    assert page.status_code == 404
+    assert "Unter dieser Adresse gibt es nichts" in page.text
+
+
+def test_a_failure_of_ours_is_told_in_the_raters_language() -> None:
+    with translation.override("ar"):
+        page = server_error(RequestFactory().get("/"))
+    assert page.status_code == 500
+    assert '<html lang="ar" dir="rtl">' in page.text
+
+
+def test_a_language_is_chosen_inside_mturks_frame_too(client: Client) -> None:
+    entry = {"way": "platform", "platform": "mturk"}
+    slug = make_study(design={"entry": entry}).slug
+    path = f"/rate/{slug}/language/"
+    answer = client.post(path, {"language": "de", "next": f"/rate/{slug}/"}, headers={"sec-fetch-dest": "iframe"})
+    cookie = answer.cookies["twinseed-language"]
+    assert (cookie["samesite"], cookie["path"]) == ("None", f"/rate/{slug}/")
+    assert "Partitioned" in cookie.OutputString()
