@@ -312,13 +312,14 @@ def test_a_closed_study_is_left_alone() -> None:
 
 
 def test_simulated_raters_pass_checks_and_answer_repeats_like_pairs() -> None:
-    checks = {"block": 4, "per_block": 1, "identical": 3, "mismatched": 3}
-    design = {"checks": checks, "welcome": {"practice": 2}, "order": {"trials_per_rater": 9}}
-    study = make_study(12, design=design)
+    # Four checks at least, gold and repeat in turn: the second repeat has an original.
+    checks = {"block": 4, "per_block": 1, "kinds": ["gold", "repeat"], "mismatched": 5}
+    design = {"checks": checks, "welcome": {"practice": 2}, "order": {"trials_per_rater": 15}}
+    study = make_study(20, design=design)
     votes = simulated(study, partial_raters=0)
     kinds = {kind: [vote for vote in votes if vote.trial.kind == kind] for kind in Trial.Kind.values}
     assert {kind: len(answers) for kind, answers in kinds.items() if kind in ("normal", "practice")} == {
-        "normal": 2 * 9,
+        "normal": 2 * 15,
         "practice": 2 * 2,
     }
     assert kinds["gold"]
