@@ -5,11 +5,11 @@ from typing import BinaryIO
 from analysis import Report, VoteColumns
 from analysis.bundles import BundledStudy, write_bundle
 from analysis.votes import Pair
-from survey_site.exports import VOTE_COLUMNS, vote_rows
+from survey_site.logs.exports import VOTE_COLUMNS, vote_rows
+from survey_site.logs.vote_logs import pair_rows
 from survey_site.models import Study
 from survey_site.results import bootstrap_rounds
-from survey_site.vote_logs import pair_rows
-from survey_site.withdrawals import withdrawn_tally
+from survey_site.voting.withdrawals import withdrawn_tally
 
 
 def write_study_bundle(study: Study, target: BinaryIO) -> Report:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from analysis.plan import Plan
 from analysis.records import Json
 from generation.models import Arm, Batch, Image
-from survey_site.designs import PREFERENCE, Design, Outcome
+from survey_site.design.designs import PREFERENCE, Design, Outcome
 from survey_site.querysets import ComparisonQuerySet, StudyQuerySet, TrialQuerySet, VoteQuerySet
 
 # Letters and digits that nobody takes for one another.

@@ -4,9 +4,9 @@ from django.db.models import Sum
 
 from analysis.precision import Components, components_of
 from analysis.records import Unavailable
+from survey_site.logs.vote_logs import votes_of
 from survey_site.models import Study
 from survey_site.querysets import StudyQuerySet
-from survey_site.vote_logs import votes_of
 
 
 def possible_pilots() -> StudyQuerySet:

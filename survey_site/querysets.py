@@ -8,7 +8,7 @@ from django.db.models import Case, Count, Exists, F, FilteredRelation, OuterRef,
 from django.db.models.functions import Cast, Coalesce
 
 from generation.models import Image
-from survey_site.designs import PREFERENCE
+from survey_site.design.designs import PREFERENCE
 
 if TYPE_CHECKING:
     from survey_site.models import Comparison, Rater, Study, Trial, Vote

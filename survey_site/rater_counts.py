@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from survey_site.design_words import OUTCOMES
-from survey_site.designs import Outcome
+from survey_site.design.designs import Outcome
+from survey_site.drafts.design_words import OUTCOMES
 from survey_site.models import Study, Trial
 
 

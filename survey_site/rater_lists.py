@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
-from survey_site.designs import Checks
+from survey_site.design.designs import Checks
 from survey_site.models import Rater, Study, Trial, Vote
 from survey_site.querysets import VoteQuerySet
 

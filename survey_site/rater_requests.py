@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
 from survey_site.studies import StudyClosed, StudyPaused
-from survey_site.trials import InvalidVote, KeyReused, RaterEnded, VoteRefused
-from survey_site.trials import UnknownTrial as UnknownTrial
+from survey_site.voting.trials import InvalidVote, KeyReused, RaterEnded, VoteRefused
+from survey_site.voting.trials import UnknownTrial as UnknownTrial
 
 SALT = "survey_site.rater"
 COOKIE = "twinseed-rater-"

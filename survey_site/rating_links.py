@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from survey_site.designs import Entry
-from survey_site.platforms import CONNECT, MTURK, NAMES, OTHER, PROLIFIC
+from survey_site.design.designs import Entry
+from survey_site.entrance.platforms import CONNECT, MTURK, NAMES, OTHER, PROLIFIC
 
 # What Prolific puts in place of its own names.
 PLACEHOLDERS = "&".join(f"{name}={{{{%{name}%}}}}" for name in ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID"))

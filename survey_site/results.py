@@ -13,8 +13,8 @@ from django.db.models import Count, Max, Min, Q, Sum
 import analysis
 from analysis import Report, analyse
 from analysis.bootstrap import ROUNDS
+from survey_site.logs.vote_logs import votes_of
 from survey_site.models import Comparison, Study, Vote
-from survey_site.vote_logs import votes_of
 
 # Beyond this many votes a page does not wait for the bootstrap, which only checks the headline.
 BOOTSTRAPPED = 50_000

@@ -120,10 +120,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "survey_site.rater_headers.RaterHeaders",
+    "survey_site.entrance.rater_headers.RaterHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     # Above the one that refuses forms, so that it refuses them in the rater's language.
-    "survey_site.languages.RaterLanguage",
+    "survey_site.entrance.languages.RaterLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -13,12 +13,12 @@ from django.db import transaction
 
 from analysis.simulated_designs import SimulatedDesign
 from analysis.simulated_panel import Panel, Shown, draw_panel
-from survey_site.checks import expected_choice
+from survey_site.entrance.raters import enter_study
+from survey_site.logs.vote_logs import PairRow, pair_rows
 from survey_site.models import Rater, Study, Trial, Vote
-from survey_site.raters import enter_study
 from survey_site.studies import require_open
-from survey_site.trials import EnoughVotes, VoteDetails, lease_trials, queue_of, record_vote
-from survey_site.vote_logs import PairRow, pair_rows
+from survey_site.voting.checks import expected_choice
+from survey_site.voting.trials import EnoughVotes, VoteDetails, lease_trials, queue_of, record_vote
 
 # Simulated raters bear a name where a person has a code, so that exports and charts tell them apart.
 NAME = "simulated-"

@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 
 from analysis.plan import InvalidPlan
 from generation.models import Arm, Batch
-from survey_site.check_pairs import InvalidChecks, check_comparisons
 from survey_site.consents import write_first_version
-from survey_site.design_changes import freeze_design
-from survey_site.designs import InvalidDesign
+from survey_site.design.designs import InvalidDesign
+from survey_site.drafts.check_pairs import InvalidChecks, check_comparisons
+from survey_site.drafts.design_changes import freeze_design
+from survey_site.drafts.pairings import NotPairable, comparisons
 from survey_site.models import CLEAR_LETTERS, DEFAULT_QUESTION, Comparison, Study
-from survey_site.pairings import NotPairable, comparisons
 from survey_site.plans import freeze_plan
 
 logger = logging.getLogger(__name__)

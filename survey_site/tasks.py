@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from survey_site import lapses, studies
+from survey_site import studies
+from survey_site.voting import lapses
 
 
 @shared_task(name="survey_site.tasks.open_ready_studies")

@@ -8,12 +8,12 @@ import numpy as np
 
 from generation.images import MadeWith, save_images
 from generation.models import Arm, Batch, Image
-from survey_site.design_changes import change_design
-from survey_site.designs import Design
+from survey_site.design.designs import Design
+from survey_site.drafts.design_changes import change_design
+from survey_site.entrance.raters import enter_study
 from survey_site.models import Rater, Study
-from survey_site.raters import enter_study
 from survey_site.studies import create_study, open_study
-from survey_site.trials import Queue, lease_trials, queue_of, record_vote
+from survey_site.voting.trials import Queue, lease_trials, queue_of, record_vote
 
 LABELS = {"0": "golf ball", "1": "tennis ball"}
 

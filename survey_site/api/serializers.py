@@ -4,8 +4,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from survey_site.checks import Feedback
-from survey_site.standings import Card, Desk
+from survey_site.voting.checks import Feedback
+from survey_site.voting.standings import Card, Desk
 
 Said = dict[str, Any]  # Any: what JSON can hold
 

@@ -13,13 +13,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from survey_site.api.authentication import from_own_page
 from survey_site.api.serializers import desk_as_json
-from survey_site.checks import Feedback, feedback_on
 from survey_site.forms.votes import VoteForm
 from survey_site.limits import Act, as_json, limited
 from survey_site.rater_requests import UnknownTrial, known_codes, rater_of, status_of, visited_study
-from survey_site.standings import Desk
 from survey_site.studies import StudyClosed, require_open
-from survey_site.trials import VoteRefused, cast_vote, desk_for
+from survey_site.voting.checks import Feedback, feedback_on
+from survey_site.voting.standings import Desk
+from survey_site.voting.trials import VoteRefused, cast_vote, desk_for
 
 
 @require_GET

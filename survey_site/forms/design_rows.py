@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.text import slugify
 
-from survey_site.designs import ADDRESS, CODE, KEY, PATTERNS, PREFERENCE, Item, Question
+from survey_site.design.designs import ADDRESS, CODE, KEY, PATTERNS, PREFERENCE, Item, Question
 from survey_site.forms.option_lines import InvalidOptions, option_lines, read_options
 
 EXAMPLE = "18 or older\nunder 18 | screens out\nrather not say | at most 20"

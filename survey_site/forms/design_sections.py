@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from survey_site.design_words import CHECK_KINDS, LANGUAGES, PAIRINGS, PLATFORMS, SAMPLINGS, WAYS
-from survey_site.designs import PARAMETER, PATTERNS
+from survey_site.design.designs import PARAMETER, PATTERNS
+from survey_site.drafts.design_words import CHECK_KINDS, LANGUAGES, PAIRINGS, PLATFORMS, SAMPLINGS, WAYS
 from survey_site.forms.studies import MOST_VOTES
 
 MOST = 1_000_000

@@ -5,10 +5,10 @@ from typing import Any
 
 from django import forms
 
-from survey_site.design_files import read_design
-from survey_site.design_sentences import Problem
-from survey_site.design_words import OUTCOMES, counted
-from survey_site.designs import PREFERENCE, Design, InvalidDesign
+from survey_site.design.design_files import read_design
+from survey_site.design.design_sentences import Problem
+from survey_site.design.designs import PREFERENCE, Design, InvalidDesign
+from survey_site.drafts.design_words import OUTCOMES, counted
 from survey_site.forms.design_rows import (
     EndingForm,
     ItemFormSet,

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from survey_site.designs import Item
+from survey_site.design.designs import Item
 
 # More than these are no longer taken in at a glance: they go into a list that opens.
 MOST_RADIO_BUTTONS = 8

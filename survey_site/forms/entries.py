@@ -2,7 +2,7 @@
 
 from django import forms
 
-from survey_site.invitations import LONGEST_NOTE, MOST_AT_ONCE, notes_in
+from survey_site.entrance.invitations import LONGEST_NOTE, MOST_AT_ONCE, notes_in
 
 
 class InvitationsForm(forms.Form):

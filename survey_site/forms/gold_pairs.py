@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from survey_site.designs import GoldPair
+from survey_site.design.designs import GoldPair
 
 MOST = 1_000_000
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from survey_site.designs import Option
+from survey_site.design.designs import Option
 
 BAR = re.compile(r"(?<!\\)\|")
 QUOTA = re.compile(r"(?:at most|max\.?|quota:?)?\s*(\d{1,7})(?:\s*raters?)?", re.IGNORECASE)

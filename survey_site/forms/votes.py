@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from survey_site.models import Strength, Vote
-from survey_site.votes import Sent, VoteDetails
+from survey_site.voting.votes import Sent, VoteDetails
 
 if TYPE_CHECKING:
     # The stubs' name for what gettext_lazy returns.

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from survey_site.models import Rater, Study
-from survey_site.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code
+from survey_site.voting.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code
 
 # Twelve letters, with room for what people put between them.
 LONGEST = 60

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import survey_site.models
 from django.db import migrations, models
+
+import survey_site.models
 
 
 class Migration(migrations.Migration):

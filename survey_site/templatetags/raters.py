@@ -2,7 +2,7 @@
 
 from django import template
 
-from survey_site.design_words import OUTCOMES
+from survey_site.drafts.design_words import OUTCOMES
 
 register = template.Library()
 NAMES = {outcome.value: name for outcome, name in OUTCOMES.items()}

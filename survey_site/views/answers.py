@@ -7,7 +7,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from survey_site.answer_files import answer_file, columns_file
+from survey_site.logs.answer_files import answer_file, columns_file
 from survey_site.models import Study
 
 CSV = "text/csv; charset=utf-8"

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
 
-from survey_site.designs import Outcome
-from survey_site.invitations import CODE_PARAMETER, invitation_of
+from survey_site.design.designs import Outcome
+from survey_site.entrance.invitations import CODE_PARAMETER, invitation_of
+from survey_site.entrance.platforms import MTURK, Completion, Person, completion, parameters_of, person_of
+from survey_site.entrance.raters import person_hash, submission_hash
 from survey_site.models import Invitation, Rater, Study
-from survey_site.platforms import MTURK, Completion, Person, completion, parameters_of, person_of
-from survey_site.raters import person_hash, submission_hash
 
 SALT = "survey_site.arrival"
 WEEK = 7 * 24 * 60 * 60

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
-from survey_site.audit_sentences import remedy, sentence_on_power
-from survey_site.audits import Audit, CannotAudit, PairingAudit, audit_blinding
+from survey_site.blinding.audit_sentences import remedy, sentence_on_power
+from survey_site.blinding.audits import Audit, CannotAudit, PairingAudit, audit_blinding
 from survey_site.models import Study
 
 # What a page may take; with the second look at an alarm, twice as long. The command has no such limit.

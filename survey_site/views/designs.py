@@ -7,15 +7,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from survey_site.design_changes import DesignFrozen, change_design, want_votes
-from survey_site.design_files import as_json_text, as_toml
-from survey_site.design_sizes import size_of
-from survey_site.design_words import counted, described
-from survey_site.designs import Design
+from survey_site.design.design_files import as_json_text, as_toml
+from survey_site.design.designs import Design
+from survey_site.drafts.design_changes import DesignFrozen, change_design, want_votes
+from survey_site.drafts.design_sizes import size_of
+from survey_site.drafts.design_words import counted, described
+from survey_site.drafts.gold_pairs import fitting
+from survey_site.drafts.pairings import NotPairable
 from survey_site.forms.designs import CopyForm, DesignFileForm, DesignForms
-from survey_site.gold_pairs import fitting
 from survey_site.models import Study
-from survey_site.pairings import NotPairable
 
 SAVED = "How the study asks is saved. It is frozen when the study opens."
 SECTIONS = ("entry", "welcome", "order", "checks", "page")

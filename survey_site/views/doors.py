@@ -7,8 +7,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from survey_site.consents import ConsentNotChanged, add_version
+from survey_site.entrance.invitations import TooManyInvitations, as_csv, create_invitations, listed
 from survey_site.forms.entries import ConsentForm, InvitationsForm, PlatformSecretForm
-from survey_site.invitations import TooManyInvitations, as_csv, create_invitations, listed
 from survey_site.models import Study
 from survey_site.studies import keep_platform_secret
 

@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from survey_site.designs import Outcome
-from survey_site.invitations import as_spoken
+from survey_site.design.designs import Outcome
+from survey_site.entrance.invitations import as_spoken
+from survey_site.entrance.raters import Step, may_try_again, next_step
 from survey_site.models import Rater, Study
 from survey_site.rater_requests import box_of, rater_of, visited_study
-from survey_site.raters import Step, may_try_again, next_step
-from survey_site.trials import Standing, queue_of
 from survey_site.views.arrivals import completion_of
+from survey_site.voting.trials import Standing, queue_of
 
 # Only a rater who has just come to the end is taken along; whoever opens the page again may want to read it.
 JUST_NOW = timedelta(minutes=1)

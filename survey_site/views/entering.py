@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from survey_site.durations import expected_part
-from survey_site.invitations import CODE_PARAMETER, InvalidInvitation
+from survey_site.drafts.durations import expected_part
+from survey_site.entrance.invitations import CODE_PARAMETER, InvalidInvitation
+from survey_site.entrance.platforms import MissingPerson
+from survey_site.entrance.raters import Step, enter_study, instructs, may_try_again, next_step, resume_rater
 from survey_site.limits import Act, is_robot, limited
 from survey_site.models import Rater, Study
-from survey_site.platforms import MissingPerson
 from survey_site.rater_requests import rater_of, remember_rater, visited_study
-from survey_site.raters import Step, enter_study, instructs, may_try_again, next_step, resume_rater
 from survey_site.studies import StudyClosed, require_open
 from survey_site.views.arrivals import arrival_of, carried, remember_way, visitor
 from survey_site.views.endings import PLATFORMS, not_open

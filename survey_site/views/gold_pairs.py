@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from generation.models import Image
-from survey_site.design_changes import DesignFrozen
+from survey_site.drafts.design_changes import DesignFrozen
+from survey_site.drafts.gold_pairs import InvalidGoldPair, add_gold_pair, images_of, pictured, remove_gold_pair
 from survey_site.forms.gold_pairs import GoldPairForm, PicturesForm
-from survey_site.gold_pairs import InvalidGoldPair, add_gold_pair, images_of, pictured, remove_gold_pair
 from survey_site.models import Study
 
 STIMULI_A_PAGE = 12

@@ -7,16 +7,16 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from survey_site.checks import feedback_on
+from survey_site.entrance.raters import Step, next_step
 from survey_site.forms.votes import VoteForm
 from survey_site.limits import Act, limited
 from survey_site.models import Rater, Study, Trial
 from survey_site.querysets import TrialQuerySet
 from survey_site.rater_requests import UnknownTrial, box_of, own_trial, rater_of, status_of, visited_study
-from survey_site.raters import Step, next_step
 from survey_site.studies import StudyClosed
-from survey_site.trials import Queue, Standing, VoteRefused, queue_of, record_vote
 from survey_site.views.steps import to_step
+from survey_site.voting.checks import feedback_on
+from survey_site.voting.trials import Queue, Standing, VoteRefused, queue_of, record_vote
 
 
 @never_cache

@@ -17,12 +17,12 @@ from analysis.files.latex import latex_file
 from analysis.files.methods_paragraph import methods_latex, methods_text, references_of
 from analysis.files.sections import page_tables, tables_of
 from analysis.headlines import SIMULATED
-from survey_site.exports import vote_rows
+from survey_site.logs.exports import vote_rows
 from survey_site.models import Study
 from survey_site.plans import described, plan_is_intact
 from survey_site.preferred_pairs import preferred_pairs
 from survey_site.results import KeptReport, kept_report, study_report
-from survey_site.withdrawals import withdrawn_tally
+from survey_site.voting.withdrawals import withdrawn_tally
 
 FLAGGED_SHOWN = 12
 

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from survey_site.rater_headers import HIDDEN
+from survey_site.entrance.rater_headers import HIDDEN
 
 
 @require_safe

@@ -13,13 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from survey_site.consents import OutdatedConsent, accept_consent, newest_version
-from survey_site.designs import Outcome
+from survey_site.design.designs import Outcome
+from survey_site.entrance.raters import Step, answer_questionnaire, end_rater, finish_instructions, next_step
 from survey_site.forms.entering import ConsentForm, QuestionnaireForm
 from survey_site.models import Rater, Study
 from survey_site.rater_requests import rater_of, visited_study
-from survey_site.raters import Step, answer_questionnaire, end_rater, finish_instructions, next_step
 from survey_site.studies import StudyClosed
-from survey_site.trials import RaterEnded, Standing, lease_trials
+from survey_site.voting.trials import RaterEnded, Standing, lease_trials
 
 PAGES = {
     Step.CONSENT: "rate-consent",

@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from survey_site.design_words import described as described_design
-from survey_site.designs import Design
+from survey_site.design.designs import Design
+from survey_site.drafts.design_words import described as described_design
 from survey_site.forms.entries import PlatformSecretForm
 from survey_site.forms.studies import StudyForm
 from survey_site.models import Study
@@ -19,7 +19,7 @@ from survey_site.rating_links import rating_link
 from survey_site.researchers import researcher_of
 from survey_site.results import tally_of
 from survey_site.studies import StudyNotReady, close_study, create_study, open_study, pause_study
-from survey_site.withdrawals import withdrawn_tally
+from survey_site.voting.withdrawals import withdrawn_tally
 
 
 @login_required

@@ -4,7 +4,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from survey_site.webhooks import LONGEST_BODY, Message, TooLong, WebhookRefused, headers_of, receive
+from survey_site.crowds.webhooks import LONGEST_BODY, Message, TooLong, WebhookRefused, headers_of, receive
 
 
 # A platform has no cookie and no CSRF token: its signature says who it is.

@@ -9,7 +9,7 @@ from survey_site.forms.withdrawing import WithdrawalForm
 from survey_site.limits import Act, limited
 from survey_site.models import Vote
 from survey_site.rater_requests import visited_study
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 
 
 @never_cache

@@ -17,7 +17,7 @@ N_RATERS, N_PAIRS, VOTES_WANTED, N_LEAVING = 16, 20, 6, 6
 LEAVE = f"""
 import time
 from survey_site.models import Rater
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 result = 0
 while result < {N_LEAVING}:
     rater = Rater.objects.filter(withdrawn_at=None, trials__votes__isnull=False).order_by("?").first()

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
-from survey_site.webhooks import signature_of
+from survey_site.crowds.webhooks import signature_of
 
 TOKEN = "a researcher's token"
 PROOF = "proof of intent"

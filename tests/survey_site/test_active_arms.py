@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from survey_site import active_arms
-from survey_site.active_arms import Odds, draw_arms, odds_of, won_of
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
+from survey_site.voting import active_arms
+from survey_site.voting.active_arms import Odds, draw_arms, odds_of, won_of
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from survey_site.answer_files import LINES_AT_ONCE, PWCMP_COLUMNS, answer_file, columns_file, pwcmp_rows
-from survey_site.answer_logs import MEANINGS, Answer, answers
+from survey_site.logs.answer_files import LINES_AT_ONCE, PWCMP_COLUMNS, answer_file, columns_file, pwcmp_rows
+from survey_site.logs.answer_logs import MEANINGS, Answer, answers
 from survey_site.models import Study, Trial, Vote
 from tests.factories import make_rater, make_study, rate
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from survey_site.answer_logs import MEANINGS, Answer, answers
+from survey_site.logs.answer_logs import MEANINGS, Answer, answers
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

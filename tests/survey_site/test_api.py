@@ -8,12 +8,12 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from survey_site.checks import expected_choice
-from survey_site.designs import Outcome
+from survey_site.design.designs import Outcome
+from survey_site.entrance.raters import end_rater
 from survey_site.models import Rater, Study, Trial, Vote
-from survey_site.raters import end_rater
 from survey_site.studies import close_study, pause_study
-from survey_site.trials import lease_trials
+from survey_site.voting.checks import expected_choice
+from survey_site.voting.trials import lease_trials
 from tests.factories import make_study
 
 pytestmark = pytest.mark.django_db

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from survey_site.audit_columns import sided_numbers, sided_texts, whole_numbers, whole_texts
-from survey_site.audit_statistics import TOGETHER, Finding, Observable, guess_arms, power_of
+from survey_site.blinding.audit_columns import sided_numbers, sided_texts, whole_numbers, whole_texts
+from survey_site.blinding.audit_statistics import TOGETHER, Finding, Observable, guess_arms, power_of
 
 
 def guessed(

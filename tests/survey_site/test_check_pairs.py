@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from generation.models import Arm, Batch, Image
-from survey_site.check_pairs import InvalidChecks, check_comparisons
-from survey_site.design_changes import change_design
-from survey_site.designs import Design
+from survey_site.design.designs import Design
+from survey_site.drafts.check_pairs import InvalidChecks, check_comparisons
+from survey_site.drafts.design_changes import change_design
 from survey_site.models import Comparison, Study
 from survey_site.studies import StudyNotReady, create_study, open_study
 from tests.factories import make_batch, make_study

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from survey_site.check_plans import Supply, kind_at, n_trials
-from survey_site.designs import Checks
+from survey_site.design.check_plans import Supply, kind_at, n_trials
+from survey_site.design.designs import Checks
 
 SECRET = "a study's secret"
 

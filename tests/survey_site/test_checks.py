@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from survey_site.check_plans import kind_at
-from survey_site.checks import CheckChoice, Feedback, choose_check, feedback_on, practice_choices
+from survey_site.design.check_plans import kind_at
+from survey_site.entrance.raters import finish_instructions
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from survey_site.raters import finish_instructions
+from survey_site.voting.checks import CheckChoice, Feedback, choose_check, feedback_on, practice_choices
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

@@ -3,9 +3,9 @@
 import pytest
 
 from survey_site.consents import ConsentNotChanged, OutdatedConsent, accept_consent, add_version, newest_version
-from survey_site.designs import Outcome
+from survey_site.design.designs import Outcome
+from survey_site.entrance.raters import Step, end_rater, next_step
 from survey_site.models import ConsentText, Rater
-from survey_site.raters import Step, end_rater, next_step
 from survey_site.studies import close_study, open_study, pause_study
 from tests.factories import make_draft, make_rater, make_study
 

@@ -9,10 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from generation.models import Image
-from survey_site.design_changes import change_design
-from survey_site.design_files import as_toml
-from survey_site.designs import Design, GoldPair
-from survey_site.gold_pairs import add_gold_pair
+from survey_site.design.design_files import as_toml
+from survey_site.design.designs import Design, GoldPair
+from survey_site.drafts.design_changes import change_design
+from survey_site.drafts.gold_pairs import add_gold_pair
 from survey_site.models import Study
 from survey_site.studies import create_study, open_study
 from tests.factories import make_batch

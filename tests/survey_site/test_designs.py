@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_site.design_files import as_json_text, as_toml, read_design
-from survey_site.design_words import described
-from survey_site.designs import Checks, Design, Entry, GoldPair, InvalidDesign, Order, Page, Welcome
+from survey_site.design.design_files import as_json_text, as_toml, read_design
+from survey_site.design.designs import Checks, Design, Entry, GoldPair, InvalidDesign, Order, Page, Welcome
+from survey_site.drafts.design_words import described
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

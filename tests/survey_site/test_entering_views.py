@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from survey_site.consents import add_version
-from survey_site.designs import Outcome
-from survey_site.invitations import as_spoken, create_invitations
+from survey_site.design.designs import Outcome
+from survey_site.entrance.invitations import as_spoken, create_invitations
+from survey_site.entrance.raters import end_rater
 from survey_site.models import Answer, Rater, Study, Trial
-from survey_site.raters import end_rater
 from survey_site.studies import close_study, pause_study
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 from tests.factories import make_rater, make_study, make_study_with_files, rate
 
 pytestmark = pytest.mark.django_db

@@ -15,18 +15,18 @@ from analysis import read_csv
 from analysis.bundles import verify_bundle
 from analysis.plan import Plan
 from survey_site.bundles import write_study_bundle
-from survey_site.design_changes import change_design
-from survey_site.designs import Design
-from survey_site.exports import vote_rows
-from survey_site.imports import import_votes
+from survey_site.design.designs import Design
+from survey_site.drafts.design_changes import change_design
+from survey_site.entrance.raters import finish_instructions
+from survey_site.logs.exports import vote_rows
+from survey_site.logs.imports import import_votes
+from survey_site.logs.vote_logs import votes_of
 from survey_site.models import Arm, Rater, Study, Trial, Vote
 from survey_site.plans import change_plan
 from survey_site.rater_lists import rater_rows
-from survey_site.raters import finish_instructions
 from survey_site.results import study_report
 from survey_site.studies import close_study, create_study, open_study
-from survey_site.trials import lease_trials, queue_of, record_vote
-from survey_site.vote_logs import votes_of
+from survey_site.voting.trials import lease_trials, queue_of, record_vote
 from tests.factories import make_batch, make_rater, rate
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from generation.models import Image
-from survey_site.design_changes import change_design
-from survey_site.designs import Design, GoldPair
+from survey_site.design.designs import Design, GoldPair
+from survey_site.drafts.design_changes import change_design
 from survey_site.models import Study
 from survey_site.studies import create_study
 from tests.factories import make_batch, make_draft

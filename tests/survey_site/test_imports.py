@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from generation.models import Arm, Batch
-from survey_site.imports import import_votes
+from survey_site.logs.imports import import_votes
 from survey_site.models import Comparison, Study
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from survey_site.invitations import (
+from survey_site.entrance.invitations import (
     CODE_LENGTH,
     InvalidInvitation,
     State,
@@ -21,8 +21,8 @@ from survey_site.invitations import (
     listed,
     notes_in,
 )
+from survey_site.entrance.raters import enter_study
 from survey_site.models import CLEAR_LETTERS, Invitation, Rater, Study
-from survey_site.raters import enter_study
 from tests.factories import make_study
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.test import Client, RequestFactory
 from django.utils import translation
 from django.views.defaults import server_error
 
-from survey_site import design_words
-from survey_site.designs import Page
+from survey_site.design.designs import Page
+from survey_site.drafts import design_words
 from survey_site.models import Study
 from tests.factories import make_study
 

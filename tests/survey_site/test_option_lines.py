@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from survey_site.designs import Option
+from survey_site.design.designs import Option
 from survey_site.forms.option_lines import InvalidOptions, option_lines, read_options
 
 

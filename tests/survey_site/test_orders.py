@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_site.orders import position_at
+from survey_site.voting.orders import position_at
 
 
 def order(n: int, *, key: int) -> list[int]:

@@ -7,10 +7,10 @@ from itertools import combinations
 import pytest
 
 from generation.models import Batch, Image
-from survey_site.design_changes import change_design
-from survey_site.designs import Design
+from survey_site.design.designs import Design
+from survey_site.drafts.design_changes import change_design
+from survey_site.drafts.pairings import NotPairable, comparisons, n_comparisons
 from survey_site.models import Comparison, Study
-from survey_site.pairings import NotPairable, comparisons, n_comparisons
 from survey_site.studies import StudyNotReady, create_study, open_study
 from tests.factories import make_batch
 

@@ -17,9 +17,9 @@ from django.test import Client
 from analysis.precision import Components, components_of
 from analysis.simulation import SimulatedDesign, simulate
 from analysis.vote_file import write_columns
-from survey_site.imports import import_votes
+from survey_site.logs.imports import import_votes
+from survey_site.logs.vote_logs import votes_of
 from survey_site.models import Study
-from survey_site.vote_logs import votes_of
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

@@ -1,7 +1,7 @@
 import pytest
 
-from survey_site.designs import Ending, Entry, Outcome
-from survey_site.platforms import (
+from survey_site.design.designs import Ending, Entry, Outcome
+from survey_site.entrance.platforms import (
     MTURK_PREVIEW,
     Completion,
     MissingPerson,

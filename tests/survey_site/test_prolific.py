@@ -6,11 +6,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from survey_site.crowds.prolific_client import TRIES, Prolific, ProlificFailed, Submission
+from survey_site.entrance.platforms import Person
+from survey_site.entrance.raters import enter_study
 from survey_site.models import Rater, Study
-from survey_site.platforms import Person
-from survey_site.prolific_client import TRIES, Prolific, ProlificFailed, Submission
-from survey_site.raters import enter_study
-from survey_site.trials import lease_trials
+from survey_site.voting.trials import lease_trials
 from tests.factories import make_study
 from tests.survey_site.fake_prolific import TOKEN, FakeProlific
 
@@ -33,7 +33,7 @@ def platform(settings: Settings) -> Iterator[FakeProlific]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The clock: what the client waited for, without waiting."""
     waited: list[float] = []
-    monkeypatch.setattr("survey_site.prolific_client.time.sleep", waited.append)
+    monkeypatch.setattr("survey_site.crowds.prolific_client.time.sleep", waited.append)
     return waited
 
 

@@ -4,11 +4,10 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from survey_site.consents import accept_consent
-from survey_site.designs import Outcome
-from survey_site.invitations import create_invitations
-from survey_site.models import Answer, Rater, Study
-from survey_site.platforms import Person
-from survey_site.raters import (
+from survey_site.design.designs import Outcome
+from survey_site.entrance.invitations import create_invitations
+from survey_site.entrance.platforms import Person
+from survey_site.entrance.raters import (
     NotYetRating,
     Step,
     answer_questionnaire,
@@ -22,8 +21,9 @@ from survey_site.raters import (
     resume_rater,
     submission_hash,
 )
+from survey_site.models import Answer, Rater, Study
 from survey_site.studies import StudyClosed, StudyPaused, close_study, pause_study
-from survey_site.trials import lease_trials
+from survey_site.voting.trials import lease_trials
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

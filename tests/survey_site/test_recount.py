@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from survey_site.models import Comparison, Trial
-from survey_site.trials import lease_trials
+from survey_site.voting.trials import lease_trials
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

@@ -2,12 +2,12 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from survey_site.designs import Outcome
+from survey_site.design.designs import Outcome
+from survey_site.entrance.platforms import Person
+from survey_site.entrance.raters import enter_study
 from survey_site.models import Trial
-from survey_site.platforms import Person
-from survey_site.raters import enter_study
-from survey_site.releases import end_part, part_of, release_trials
-from survey_site.trials import lease_trials, record_vote
+from survey_site.voting.releases import end_part, part_of, release_trials
+from survey_site.voting.trials import lease_trials, record_vote
 from tests.factories import make_rater, make_study
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from analysis.charts import PAIRING_CHARTS, REPORT_CHARTS
-from survey_site.imports import import_votes
+from survey_site.logs.imports import import_votes
 from survey_site.models import Study
 from tests.factories import make_study
 

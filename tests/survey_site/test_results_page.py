@@ -10,12 +10,12 @@ from django.contrib.auth.models import User
 from django.template import Context
 from django.test import Client
 
-from survey_site.imports import import_votes
+from survey_site.logs.imports import import_votes
 from survey_site.models import Study
 from survey_site.results import kept_report
 from survey_site.templatetags.figures import DRAWN_APART, chart
-from survey_site.trials import lease_trials, queue_of, record_vote
 from survey_site.views.results import FLAGGED_SHOWN
+from survey_site.voting.trials import lease_trials, queue_of, record_vote
 from tests.factories import make_rater, make_study, make_study_with_files, rate
 
 pytestmark = pytest.mark.django_db

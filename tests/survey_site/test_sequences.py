@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from generation.models import Arm, Batch, Image
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 from survey_site.studies import create_study, open_study
-from survey_site.trials import RaterEnded, Sent, Standing, cast_vote, lease_trials, queue_of, record_vote
+from survey_site.voting.trials import RaterEnded, Sent, Standing, cast_vote, lease_trials, queue_of, record_vote
 from tests.factories import make_rater, make_study, rate, take_turns
 
 pytestmark = pytest.mark.django_db

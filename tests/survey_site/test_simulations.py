@@ -15,12 +15,12 @@ from analysis import read_csv
 from analysis.precision import Components, components_of
 from analysis.simulated_designs import LazyRaters, SimulatedDesign
 from analysis.simulated_panel import Shown, draw_panel
-from survey_site.checks import expected_choice
-from survey_site.imports import import_votes
+from survey_site.logs.imports import import_votes
+from survey_site.logs.vote_logs import votes_of
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 from survey_site.simulations import PeopleHaveVoted, frame_of, simulate_votes
 from survey_site.studies import StudyPaused, close_study, pause_study
-from survey_site.vote_logs import votes_of
+from survey_site.voting.checks import expected_choice
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

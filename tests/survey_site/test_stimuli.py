@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from generation.images import encode_png, read_bytes
+from survey_site.blinding.png_facts import facts_of
 from survey_site.models import Rater, Study, Trial
-from survey_site.png_facts import facts_of
 from survey_site.studies import close_study, pause_study
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 from tests.factories import drawn_ball, make_study_with_files
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from survey_site.models import Rater, Study, Trial, Vote
 from survey_site.studies import create_study
-from survey_site.trials import record_vote
+from survey_site.voting.trials import record_vote
 from tests.factories import make_batch, make_study
 
 pytestmark = pytest.mark.django_db

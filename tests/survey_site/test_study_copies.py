@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from generation.models import Image
-from survey_site.audits import audit_blinding
+from survey_site.blinding.audits import audit_blinding
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 from survey_site.studies import close_study, create_study, pause_study
 from tests.factories import make_rater, make_study_with_files, rate

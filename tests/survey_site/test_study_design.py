@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from survey_site.design_files import as_toml
-from survey_site.designs import Design, Entry, Order, Page
+from survey_site.design.design_files import as_toml
+from survey_site.design.designs import Design, Entry, Order, Page
 from survey_site.models import Study
 from survey_site.studies import open_study
 from tests.factories import make_draft

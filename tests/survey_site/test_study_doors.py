@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from survey_site.consents import accept_consent
-from survey_site.designs import Design, Outcome
+from survey_site.design.designs import Design, Outcome
+from survey_site.entrance.raters import end_rater, enter_study
 from survey_site.models import Study
 from survey_site.rater_counts import counts_of, n_below
-from survey_site.raters import end_rater, enter_study
 from survey_site.rating_links import rating_link
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 from tests.factories import make_draft, make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from itertools import combinations, islice
 
 import pytest
 
-from survey_site.tournaments import endless_blocks, tournament
+from survey_site.design.tournaments import endless_blocks, tournament
 
 
 @pytest.mark.parametrize("n", range(2, 13))

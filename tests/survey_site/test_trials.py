@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
 from survey_site.studies import StudyClosed, StudyPaused, close_study, pause_study
-from survey_site.trials import (
+from survey_site.voting.trials import (
     AlreadyVoted,
     EnoughVotes,
     KeyReused,
@@ -22,7 +22,7 @@ from survey_site.trials import (
     queue_of,
     record_vote,
 )
-from survey_site.turns import settled
+from survey_site.voting.turns import settled
 from tests.factories import make_rater, make_study, rate, take_turns
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ import pytest
 
 from analysis import InvalidVotes, Votes, read_csv
 from analysis.votes import Pair
-from survey_site.exports import vote_rows
+from survey_site.logs.exports import vote_rows
+from survey_site.logs.vote_logs import pair_rows, votes_of
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from survey_site.vote_logs import pair_rows, votes_of
 from tests.factories import make_batch, make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

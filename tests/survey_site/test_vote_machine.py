@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from survey_site.designs import Outcome
+from survey_site.design.designs import Outcome
+from survey_site.entrance.raters import end_rater
 from survey_site.models import Comparison, Rater, Study, Trial, Vote
-from survey_site.raters import end_rater
-from survey_site.releases import release_trials
-from survey_site.trials import (
+from survey_site.voting.releases import release_trials
+from survey_site.voting.trials import (
     EnoughVotes,
     NotTakenBack,
     RaterEnded,
@@ -31,7 +31,7 @@ from survey_site.trials import (
     queue_of,
     record_vote,
 )
-from survey_site.withdrawals import withdraw
+from survey_site.voting.withdrawals import withdraw
 from tests.factories import make_rater, make_study
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from survey_site.models import Comparison, Rater, Trial, Vote
 from survey_site.studies import StudyClosed, close_study
-from survey_site.trials import (
+from survey_site.voting.trials import (
     AlreadyVoted,
     InvalidVote,
     KeyReused,

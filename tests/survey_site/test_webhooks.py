@@ -7,11 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from survey_site.crowds.webhooks import FRESH_SECONDS, LONGEST_BODY, headers_of, signature_of
+from survey_site.entrance.platforms import Person
+from survey_site.entrance.raters import enter_study
 from survey_site.models import PlatformEvent, Rater, Study, Trial
-from survey_site.platforms import Person
-from survey_site.raters import enter_study
-from survey_site.trials import lease_trials
-from survey_site.webhooks import FRESH_SECONDS, LONGEST_BODY, headers_of, signature_of
+from survey_site.voting.trials import lease_trials
 from tests.factories import make_study
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_a_message_that_failed_midway_is_not_taken_for_done(study: Study, monkey
         raise ConnectionError("the database went away")
 
     with monkeypatch.context() as patched:
-        patched.setattr("survey_site.releases.count_lapsed", break_off)
+        patched.setattr("survey_site.voting.releases.count_lapsed", break_off)
         reply = send(RETURNED, client=Client(raise_request_exception=False))
     assert reply.status_code == 500
     assert not PlatformEvent.objects.exists()

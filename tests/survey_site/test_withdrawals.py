@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from survey_site.bundles import bundled_study
-from survey_site.exports import vote_rows
+from survey_site.logs.exports import vote_rows
+from survey_site.logs.vote_logs import votes_of
 from survey_site.models import Answer, Comparison, ConsentText, Invitation, Rater, Study, Trial, Vote
 from survey_site.results import study_report
 from survey_site.studies import close_study
-from survey_site.trials import UnknownTrial, lease_trials, record_vote
-from survey_site.vote_logs import votes_of
-from survey_site.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code, withdraw, withdrawn_tally
+from survey_site.voting.trials import UnknownTrial, lease_trials, record_vote
+from survey_site.voting.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code, withdraw, withdrawn_tally
 from tests.factories import make_rater, make_study, rate
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from survey_site.answer_files import FORMATS, answer_file
+from survey_site.logs.answer_files import FORMATS, answer_file
 from survey_site.models import Study
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from survey_site.audit_sentences import sentence_on, sentence_on_power
-from survey_site.audit_statistics import ROUNDS, Finding
-from survey_site.audits import PAIRS, Audit, CannotAudit, audit_blinding
+from survey_site.blinding.audit_sentences import sentence_on, sentence_on_power
+from survey_site.blinding.audit_statistics import ROUNDS, Finding
+from survey_site.blinding.audits import PAIRS, Audit, CannotAudit, audit_blinding
 from survey_site.models import Study
 
 ALARM, ERROR = 1, 2

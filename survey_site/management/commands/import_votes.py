@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis import InvalidVotes
-from survey_site.imports import import_votes
+from survey_site.logs.imports import import_votes
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from survey_site.invitations import TooManyInvitations, as_csv, create_invitations, listed, notes_in
+from survey_site.entrance.invitations import TooManyInvitations, as_csv, create_invitations, listed, notes_in
 from survey_site.management.named_studies import named_study
 from survey_site.models import Study
 

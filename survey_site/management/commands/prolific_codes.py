@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from survey_site.crowds.prolific import NotOnProlific, completion_addresses, completion_codes
 from survey_site.management.named_studies import named_study
-from survey_site.prolific import NotOnProlific, completion_addresses, completion_codes
 
 
 class Command(BaseCommand):

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
+from survey_site.crowds.prolific import NotOnProlific, require_prolific
+from survey_site.crowds.prolific_client import Prolific, ProlificFailed
+from survey_site.entrance.platforms import PROLIFIC
 from survey_site.management.named_studies import named_study
-from survey_site.platforms import PROLIFIC
-from survey_site.prolific import NotOnProlific, require_prolific
-from survey_site.prolific_client import Prolific, ProlificFailed
 from survey_site.studies import keep_platform_secret
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from survey_site.counters import COUNTERS, mend_counters
 from survey_site.models import Comparison
+from survey_site.voting.counters import COUNTERS, mend_counters
 
 
 class Command(BaseCommand):

@@ -8,15 +8,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from survey_site.design_changes import DesignFrozen, change_design
-from survey_site.design_files import as_toml, read_design
-from survey_site.design_sizes import DesignSize, size_of
-from survey_site.design_words import counted, described
-from survey_site.designs import Design, InvalidDesign
-from survey_site.gold_pairs import fitting
+from survey_site.design.design_files import as_toml, read_design
+from survey_site.design.designs import Design, InvalidDesign
+from survey_site.drafts.design_changes import DesignFrozen, change_design
+from survey_site.drafts.design_sizes import DesignSize, size_of
+from survey_site.drafts.design_words import counted, described
+from survey_site.drafts.gold_pairs import fitting
+from survey_site.drafts.pairings import NotPairable
 from survey_site.management.named_studies import named_study
 from survey_site.models import Study
-from survey_site.pairings import NotPairable
 
 
 class Command(BaseCommand):

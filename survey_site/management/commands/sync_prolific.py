@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from survey_site.crowds.prolific import NotOnProlific, Progress, sync_submissions
+from survey_site.crowds.prolific_client import ProlificFailed
 from survey_site.management.named_studies import named_study
-from survey_site.prolific import NotOnProlific, Progress, sync_submissions
-from survey_site.prolific_client import ProlificFailed
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from survey_site.models import Study
-from survey_site.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code, withdraw, withdrawn_tally
+from survey_site.voting.withdrawals import UnknownWithdrawalCode, rater_by_withdrawal_code, withdraw, withdrawn_tally
 
 
 class Command(BaseCommand):

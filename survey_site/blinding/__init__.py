@@ -1,0 +1,1 @@
+"""Can anything but the pixels tell the arms apart?"""

@@ -1,0 +1,1 @@
+"""What crowd platforms say and are asked."""

@@ -1,0 +1,1 @@
+"""Votes as they are read in and taken away."""

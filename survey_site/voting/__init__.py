@@ -1,0 +1,1 @@
+"""The vote cycle: which trial is next, leased to whom, answered how, counted where."""
