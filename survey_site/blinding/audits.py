@@ -138,7 +138,7 @@ def _observables(seen: Sequence[SeenPair]) -> Iterator[Observable]:
     yield whole_texts("Page", [pair.page for pair in seen])
     yield whole_texts("Answer of the API", [pair.entry for pair in seen])
     yield whole_texts("Reply to the vote", [pair.reply for pair in seen])
-    yield sided_numbers("Order in the page", [((left.place < right.place,), (0,)) for left, right in images])
+    yield sided_numbers("Order in the page", [_order(left, right) for left, right in images])
     yield sided_texts("Tag of the image", [(left.tag, right.tag) for left, right in images])
     yield sided_texts("Around the image", [(left.around, right.around) for left, right in images])
     yield sided_texts("Address of the image", [(left.address, right.address) for left, right in images])
@@ -156,6 +156,11 @@ def _observables(seen: Sequence[SeenPair]) -> Iterator[Observable]:
     yield sided_texts("What follows the picture", [(_tail(left), _tail(right)) for left, right in images])
     yield sided_numbers("Time of the first answer", [((left.first_ms,), (right.first_ms,)) for left, right in images])
     yield sided_numbers("Time of later answers", [((left.later_ms,), (right.later_ms,)) for left, right in images])
+
+
+def _order(left: SeenImage, right: SeenImage) -> tuple[tuple[bool], tuple[bool]]:
+    # Whichever comes first says something, not only the left one when it does.
+    return (left.place < right.place,), (right.place < left.place,)
 
 
 def _size(image: SeenImage) -> tuple[int, int]:
