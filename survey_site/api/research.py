@@ -1,5 +1,6 @@
 """What the researchers' endpoints share: who may come in, pages of lists, refusals as one sentence."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -8,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpResponse
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.decorators import api_view, authentication_classes, parser_classes, permission_classes
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAuthenticated
@@ -25,6 +26,18 @@ class Refusal(Exception):
     def __init__(self, detail: str, *, status: int = 400) -> None:
         super().__init__(detail)
         self.status = status
+
+
+class TextParser(JSONParser):
+    """JSON without the character NUL, which no text column of PostgreSQL keeps."""
+
+    # Any: what JSON can hold, and what Django REST framework hands over.
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Read the body as JSON; raises `ParseError`, which is answered with 400."""
+        data = super().parse(stream, media_type, parser_context)
+        if "\\u0000" in json.dumps(data):
+            raise ParseError("A text in this request holds the character NUL; leave it out.")
+        return data
 
 
 class Pages(PageNumberPagination):
@@ -48,7 +61,7 @@ def endpoint(*methods: str) -> Callable[[Callable[Concatenate[Request, P], HttpR
             except ValidationError as error:
                 return Response({"detail": _sentence(error.detail)}, status=error.status_code)
 
-        protected = permission_classes([IsAuthenticated])(parser_classes([JSONParser])(answering))
+        protected = permission_classes([IsAuthenticated])(parser_classes([TextParser])(answering))
         # Basic first: without credentials a client is told that these are wanted (401), not only turned away (403).
         return api_view(methods)(authentication_classes([BasicAuthentication, SessionAuthentication])(protected))
 

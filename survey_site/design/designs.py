@@ -265,9 +265,14 @@ class Design(_Part):
         """Read a design from JSON values. Raises `InvalidDesign` with the first thing that is wrong."""
         try:
             # TOML knows dates, JSON does not: as text they are checked like any other.
-            return cls.model_validate_json(json.dumps(said, default=str))
+            text = json.dumps(said, default=str)
+            if "\\u0000" in text:
+                raise InvalidDesign(Problem((), "A text holds the character NUL, which cannot be kept; leave it out"))
+            return cls.model_validate_json(text)
         except ValidationError as error:
             raise InvalidDesign(problem_of(error, patterns=PATTERNS)) from error
+        except InvalidDesign:
+            raise
         except (RecursionError, ValueError) as error:
             raise InvalidDesign(Problem((), "The design is nested too deeply or holds an endless number")) from error
 

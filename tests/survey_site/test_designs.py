@@ -27,7 +27,7 @@ NEARLY = st.fixed_dictionaries(
         for name, settings in NAMES.items()
     },
 )
-LINES = st.text(max_size=40)
+LINES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 SAID = LINES.filter(lambda line: bool(line.strip()))
 
 
@@ -188,3 +188,8 @@ def test_the_guides_example_is_a_design() -> None:
     design = read_design(guide.partition("```toml\n")[2].partition("```")[0].encode(), name="guide.toml")
     assert design.welcome.questionnaire[0].options[1].screens_out
     assert design.order.trials_per_rater == 60
+
+
+def test_a_character_that_no_database_keeps_is_refused() -> None:
+    with pytest.raises(InvalidDesign, match="character NUL"):
+        Design.of({"welcome": {"thanks": "bye\x00"}})

@@ -337,3 +337,10 @@ def test_a_file_that_is_gone_when_the_worker_comes_fails_the_registration(settin
     laboratory.do_work(work.pk)
     work.refresh_from_db()
     assert (work.status, 'There is no "x.pt"' in work.problem) == (Work.Status.FAILED, True)
+
+
+def test_a_character_that_no_database_keeps_is_refused_in_a_sentence(researcher: Client) -> None:
+    asked = {"kind": "training", "options": {"role": "classifier", "plan": {"name": "\x00"}}}
+    reply = researcher.post("/api/v1/works/", asked, content_type="application/json")
+    assert reply.status_code == 400
+    assert "character NUL" in reply.json()["detail"]
