@@ -249,6 +249,7 @@ def test_further_questions_and_a_reason_come_one_by_one_and_go_in_one_request(
     # One question back, and another answer to it.
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Left")).to_have_attribute("aria-pressed", "true")
+    ready(page)
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("Why?")).to_be_focused()
     page.keyboard.type("u right z ")
